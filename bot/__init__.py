@@ -1,0 +1,1 @@
+"""Effects: what Tagboat reads from the world and does to it. Decisions stand in `rules`."""

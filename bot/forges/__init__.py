@@ -1,0 +1,1 @@
+"""Forges: where repositories live. One file each, one row in the table."""

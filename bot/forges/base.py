@@ -1,0 +1,184 @@
+"""What Tagboat asks of a forge. One Forge object serves one repository; foreign payloads and errors end at its door."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol
+
+from rules.merging import Method, Protection
+from rules.plan import PullRequest
+from rules.proposals import Message, Proposal
+
+ForgeKind = Literal["github", "gitlab", "git"]
+
+
+class ForgeError(Exception):
+    """The forge could not be asked, or refused; the message is for a person and holds no secret."""
+
+
+class Unreachable(ForgeError):
+    """Time-out, connection error, 5xx, truncated answer: try again at the next pass. For a write: it may have happened."""
+
+
+class Denied(ForgeError):
+    """Not allowed (401, 403, 404 on something that should be there): a person has to change a right or a setting."""
+
+
+class Gone(ForgeError):
+    """The repository was removed, archived, or is a fork: it is left alone."""
+
+
+class Moved(ForgeError):
+    """A compare-and-swap failed: the branch is not where we read it. Look again at the next pass."""
+
+
+class Limited(ForgeError):
+    """A rate limit; `until` is when to come back, where the forge says."""
+
+    def __init__(self, message: str, until: datetime | None = None) -> None:
+        super().__init__(message)
+        self.until = until
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file in a commit's tree. `mode` as git writes it: 100644, 100755, 120000 (symlink), 160000 (submodule)."""
+
+    oid: str
+    mode: str
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """The repository's settings that matter for landing. `squash` is GitLab's option; templates None: not known or default."""
+
+    default_branch: str
+    allowed_methods: tuple[Method, ...]
+    merge_queue: bool = False  # GitHub's merge queue, GitLab's merge train
+    auto_merge_allowed: bool = False
+    squash: Literal["never", "always", "default_on", "default_off"] | None = None
+    squash_title_default: str | None = None
+    squash_body_default: str | None = None
+    merge_title_default: str | None = None
+    merge_body_default: str | None = None
+    object_format: Literal["sha1", "sha256"] = "sha1"
+    protections: Mapping[str, Protection] = field(default_factory=dict)  # by base branch
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One cheap look. `heads` maps each base branch to its commit, the default branch first; `requests` are ours: the open
+    ones, and those that ended recently. `login` is our own name on the forge, for mentions and authorship."""
+
+    project: Project
+    heads: Mapping[str, str]
+    requests: tuple[PullRequest, ...]
+    login: str = "tagboat"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A file that a request's branch changes against its merge base. None: the file does not exist on that side."""
+
+    path: str
+    old_oid: str | None
+    new_oid: str | None
+    old_mode: str | None
+    new_mode: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit on a base branch, as far as decisions need it."""
+
+    oid: str
+    author: str
+    message: str
+    at: datetime
+    ours: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """How a request is to land. `head` guards: the merge is refused where the branch has moved."""
+
+    method: Method
+    message: Message
+    head: str
+    enqueue: bool = False
+    auto: bool = False  # the forge's own auto-merge
+    delete_branch: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """`commit` is None where the forge took the landing over (queue, train, auto-merge) or does not say."""
+
+    commit: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NotLanded:
+    """The forge refused the landing: its HTTP status (None on plain git) and its words."""
+
+    status: int | None
+    reason: str
+
+
+class Forge(Protocol):
+    """One repository. Every method may raise ForgeError; every write is safe to repeat after a crash."""
+
+    kind: ForgeKind
+    name: str  # `acme/gitops`; for plain git the URL without credentials
+
+    async def look(self, bases: Sequence[str] = ()) -> Look:
+        """Heads, settings and our own requests with their readiness, in one query where the forge can."""
+        ...
+
+    async def tree(self, commit: str) -> Mapping[str, Entry]:
+        """Every file of a commit, by path."""
+        ...
+
+    async def blobs(self, oids: Collection[str]) -> Mapping[str, bytes]:
+        """The contents of blobs by id; raises ForgeError where one cannot be read."""
+        ...
+
+    async def open(self, proposal: Proposal, onto: str) -> PullRequest:
+        """Write the proposal's branch on the commit `onto`, and open its request. Repeated, it finds what it made."""
+        ...
+
+    async def refresh(self, request: PullRequest, proposal: Proposal, onto: str, *, rewrite: bool) -> PullRequest:
+        """Bring an open request to its proposal, in place: with `rewrite`, the branch anew on `onto` (compare-and-swap on
+        `request.head`: Moved where a person pushed), and title, body, labels."""
+        ...
+
+    async def close(self, request: PullRequest, reason: str) -> None:
+        """Close with a comment that says why, and remove the branch."""
+        ...
+
+    async def changes(self, request: PullRequest) -> Sequence[Change]:
+        """What the branch changes against its merge base, for the comparison before landing."""
+        ...
+
+    async def merge(self, request: PullRequest, landing: Landing) -> Landed | NotLanded:
+        """Land a request at exactly `landing.head`, with our own title and body on the landing commit."""
+        ...
+
+    async def push(self, proposal: Proposal, onto: str, message: Message) -> str:
+        """`delivery: push`: commit straight onto the base branch at `onto` (compare-and-swap). The new commit."""
+        ...
+
+    async def comment(self, request: PullRequest, text: str) -> None:
+        """The one comment of ours on a request: made, or edited in place where it differs."""
+        ...
+
+    async def history(self, base: str, paths: Sequence[str], since: datetime | None = None) -> Sequence[Commit]:
+        """The newest commits of a base branch that touched any of `paths`, newest first, at most some hundreds."""
+        ...
+
+    async def close_session(self) -> None:
+        """Give back connections and temporary files."""
+        ...

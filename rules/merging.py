@@ -1,0 +1,121 @@
+"""Whether a request may land now: facts and a rule become Merge, Update, Wait, Block or Skip, each with its reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+Method = Literal["merge", "squash", "rebase", "fast-forward"]
+
+
+@dataclass(frozen=True, slots=True)
+class RequiredCheck:
+    name: str
+    app: str | None = None  # pinned to this app's slug or id
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A check run or a commit status on the head. `conclusion` is None until it is completed."""
+
+    name: str
+    kind: Literal["check_run", "status"]
+    app: str | None
+    status: str
+    conclusion: str | None
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    user: str
+    state: str
+    permission: str | None = None
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """What the base branch demands. `known` is False where it could not be read in full (then nothing merges on it)."""
+
+    present: bool = False
+    known: bool = True
+    required_checks: tuple[RequiredCheck, ...] = ()
+    strict: bool = False
+    required_approvals: int = 0
+    code_owner_review: bool = False
+    conversation_resolution: bool = False
+    signed_commits: bool = False
+    merge_queue: bool = False
+    bot_may_push: bool = True
+    allowed_methods: tuple[Method, ...] = ("merge", "squash", "rebase")
+    pipelines_must_succeed: bool = False
+    skipped_pipeline_is_success: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """A request's readiness as the forge tells it, GitHub and GitLab alike, in the shape of the table that `tagboat decide` reads.
+
+    `behind_by` is None where it is not known. `pipeline` is GitLab's status of the pipeline **of the head commit**, None: none.
+    `mergeable` and `merge_state` are GitHub's, `detailed_merge_status` is GitLab's, each verbatim.
+    """
+
+    head_message: str
+    author: str
+    behind_by: int | None
+    conflict: bool | None
+    protection: Protection
+    from_fork: bool = False
+    mergeable: str | None = None
+    merge_state: str | None = None
+    detailed_merge_status: str | None = None
+    checks: tuple[Check, ...] = ()
+    pipeline: str | None = None
+    review_decision: str | None = None
+    reviews: tuple[Review, ...] = ()
+    review_requests: tuple[str, ...] = ()
+    unresolved_threads: int = 0
+    in_merge_queue: bool = False
+    auto_merge: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """Land it. `enqueue` where the base has a merge queue or train."""
+
+    reason: str
+    enqueue: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateBranch:
+    """Write the branch anew on its base first."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing to do now; time, CI or the forge will change a fact. `wake` is when, where the clock decides."""
+
+    reason: str
+    wake: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A person or a new commit is needed."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """The rule does not apply to this request, or it is finished."""
+
+    reason: str
+
+
+MergeDecision = Merge | UpdateBranch | Wait | Block | Skip

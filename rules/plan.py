@@ -1,0 +1,84 @@
+"""What ought to be (proposals) is compared with what is (requests): Open, Refresh, Close, Leave."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from rules.merging import Readiness
+from rules.proposals import Proposal
+
+
+@dataclass(frozen=True, slots=True)
+class PullRequest:
+    """A pull or merge request of ours as it is on the forge.
+
+    `head` is the commit its branch has now; `written` is the head that we wrote last, where the forge can tell (a record, or
+    the newest commit that is ours); `edited_by_person` is true where the branch holds a commit that is not ours.
+    `closed_by_us` is meaningful for state "closed" only: False means that a person closed it.
+    `record` is the hidden line of the body, parsed: forgeable, good for planning, never for merging.
+    """
+
+    number: int
+    branch: str
+    base: str
+    title: str
+    body: str
+    head: str
+    state: Literal["open", "closed", "merged"]
+    url: str = ""
+    labels: frozenset[str] = frozenset()
+    draft: bool = False
+    created_at: datetime | None = None
+    ended_at: datetime | None = None
+    edited_by_person: bool = False
+    closed_by_us: bool = False
+    landed: str | None = None  # the commit on the base, for state "merged"
+    record: Record | None = None
+    readiness: Readiness | None = None  # open requests only; None: could not be read
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What a request says of itself in its hidden line: the stream's key, the proposal's fingerprint, and the wished targets
+    as `(file, image, old, new)`."""
+
+    stream: str
+    fingerprint: str
+    targets: tuple[tuple[str, str, str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    proposal: Proposal
+
+
+@dataclass(frozen=True, slots=True)
+class Refresh:
+    """Bring an open request to its proposal. `rewrite` is False where only words, labels or people differ."""
+
+    request: PullRequest
+    proposal: Proposal
+    rewrite: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    request: PullRequest
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Nothing is done; `wake` is when that can change by itself."""
+
+    stream: str
+    reason: str
+    request: PullRequest | None = None
+    proposal: Proposal | None = None
+    wake: datetime | None = field(default=None, compare=False)
+
+
+Action = Open | Refresh | Close | Leave

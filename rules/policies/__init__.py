@@ -1,0 +1,1 @@
+"""Policies: which tag is next. One file each, one row in the table."""
