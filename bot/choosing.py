@@ -1,0 +1,111 @@
+"""One question to its answer: list the tags, ask the policy, fetch the few facts that it lacks, ask again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Protocol
+
+from bot.registries.base import Description
+from rules.images import canonical
+from rules.policies import choose
+from rules.policies.base import Candidate, Choice, Choosing, Need, Question
+
+_ROUNDS = 40  # a policy asks for one fallback candidate a round; past this nothing is chosen
+
+
+class Listings(Protocol):
+    """The registries, as far as a choice needs them: each image listed once, each manifest read once."""
+
+    async def tags(self, image: str, *, for_repository: str | None = None) -> tuple[str, ...]: ...
+
+    async def digest(self, image: str, reference: str, *, for_repository: str | None = None) -> str | None: ...
+
+    async def describe(self, image: str, reference: str, *, for_repository: str | None = None) -> Description | None: ...
+
+    async def pushed(self, image: str, tags: Iterable[str], *, for_repository: str | None = None) -> dict[str, datetime]: ...
+
+
+class FirstSights(Protocol):
+    """The ledger, as far as a choice needs it."""
+
+    async def first_seen(self, image: str, tags: Iterable[tuple[str, str | None]], now: datetime) -> dict[str, datetime]: ...
+
+
+class CurrentMissing(Exception):
+    """The tag that stands in the file is not in the registry's listing: nothing is done on such a listing."""
+
+    def __init__(self, image: str, tag: str) -> None:
+        super().__init__(
+            f"{image} has no tag {tag!r} in its registry; nothing is changed until it is there or the file names another"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Chooser:
+    """Answers questions about images. `repository` is whose files they stand in: credentials may be bound to it."""
+
+    listings: Listings
+    now: datetime
+    sights: FirstSights | None = None
+    repository: str | None = None
+
+    async def choose(self, image: str, choosing: Choosing, tag: str | None, digest: str | None) -> Choice:
+        """The policy's answer for an image that stands at `tag` and `digest`.
+
+        Raises RegistryError where a fact could not be had, CurrentMissing where the listing lacks what stands there.
+        """
+        tags = await self.listings.tags(image, for_repository=self.repository)
+        if tag is not None and tag not in tags and choosing.policy != "none":
+            raise CurrentMissing(image, tag)
+        known: dict[str, Candidate] = {}
+        if choosing.min_age:
+            known = await self._ages(image, tags)
+        question = Question(choosing, tag, tags, self.now, current_digest=digest, known=known)
+        for _ in range(_ROUNDS):
+            match choose(question):
+                case Choice() as choice:
+                    return choice
+                case Need() as need:
+                    question = await self._learn(image, question, need)
+        raise AssertionError("a policy kept asking for facts that it was given")
+
+    async def _ages(self, image: str, tags: Iterable[str]) -> dict[str, Candidate]:
+        """Ages of all tags: the clock of a tag starts when it is first listed, not when it is first wanted."""
+        tags = tuple(tags)
+        pushed = await self.listings.pushed(image, tags, for_repository=self.repository)
+        seen = await self.sights.first_seen(canonical(image), ((tag, None) for tag in tags), self.now) if self.sights else {}
+        return {t: Candidate(t, pushed_at=pushed.get(t), first_seen=seen.get(t)) for t in tags if t in pushed or t in seen}
+
+    async def _learn(self, image: str, question: Question, need: Need) -> Question:
+        known = dict(question.known)
+        unknown = set(question.unknown)
+        if need.ages:
+            known |= await self._ages(image, need.ages)
+            unknown |= set(need.ages) - known.keys()
+        if need.digests:
+            found = await asyncio.gather(*(self._digest(image, tag) for tag in need.digests))
+            for tag, digest in zip(need.digests, found, strict=True):
+                known[tag] = replace(known.get(tag, Candidate(tag)), digest=digest)
+                unknown |= {tag} if digest is None else set()
+        current_platforms = question.current_platforms
+        if need.platforms:
+            if current_platforms is None and question.choosing.platforms == "auto" and question.current_tag is not None:
+                reference = question.current_digest or question.current_tag
+                current = await self.listings.describe(image, reference, for_repository=self.repository)
+                current_platforms = current.platforms if current else frozenset()
+            described = await asyncio.gather(*(self._describe(image, tag) for tag in need.platforms))
+            for tag, description in zip(need.platforms, described, strict=True):
+                if description is None:
+                    unknown.add(tag)
+                    continue
+                known[tag] = replace(known.get(tag, Candidate(tag)), digest=description.digest, platforms=description.platforms)
+        return replace(question, known=known, unknown=frozenset(unknown), current_platforms=current_platforms)
+
+    async def _digest(self, image: str, tag: str) -> str | None:
+        return await self.listings.digest(image, tag, for_repository=self.repository)
+
+    async def _describe(self, image: str, tag: str) -> Description | None:
+        return await self.listings.describe(image, tag, for_repository=self.repository)

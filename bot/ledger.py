@@ -1,0 +1,325 @@
+"""The ledger: what nobody else remembers. First sight of a tag, asked-for holds, failed landings, history.
+
+SQLite by default (`sqlite:///data/tagboat.db`), PostgreSQL (`postgresql://…`) by the same code. A lost ledger costs first
+sights (ages are learned anew), asked-for holds and history; requests, their branches and reverts stand on the forge.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from sqlalchemy import Column, DateTime, Index, Integer, MetaData, String, Table, Text, delete, event, func, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.types import TypeDecorator
+
+VERSION = 1
+_T = TypeVar("_T")
+_CHUNK = 400  # SQLite's oldest limit is 999 bound values a statement
+
+
+class LedgerError(Exception):
+    """The ledger could not be opened, read or written; the message is for a person."""
+
+
+class _Moment(TypeDecorator[datetime]):
+    """A moment in UTC. SQLite forgets the zone, so it is put back on reading."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: object) -> datetime | None:
+        return value.astimezone(UTC) if value else None
+
+    def process_result_value(self, value: datetime | None, dialect: object) -> datetime | None:
+        return value.replace(tzinfo=UTC) if value and value.tzinfo is None else value
+
+
+_metadata = MetaData()
+_about = Table("tagboat", _metadata, Column("version", Integer, nullable=False))
+_sights = Table(
+    "sights",
+    _metadata,
+    Column("image", String(512), primary_key=True),
+    Column("tag", String(128), primary_key=True),
+    Column("digest", String(200), primary_key=True, default=""),
+    Column("first_seen", _Moment, nullable=False),
+)
+_holds = Table(
+    "holds",
+    _metadata,
+    Column("id", Integer, primary_key=True),
+    Column("repository", String(512), nullable=False, index=True),
+    Column("image", String(512), nullable=False),
+    Column("path", String(1024), nullable=False, default=""),
+    Column("version", String(200), nullable=False, default=""),
+    Column("reason", Text, nullable=False, default=""),
+    Column("author", String(200), nullable=False, default=""),
+    Column("at", _Moment, nullable=False),
+)
+_attempts = Table(
+    "attempts",
+    _metadata,
+    Column("repository", String(512), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("head", String(64), primary_key=True),
+    Column("failed", Integer, nullable=False),
+    Column("last_http", Integer),
+)
+_history = Table(
+    "history",
+    _metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", _Moment, nullable=False, index=True),
+    Column("repository", String(512), nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("subject", String(512), nullable=False, default=""),
+    Column("detail", Text, nullable=False, default="{}"),
+    Index("history_by_repository", "repository", "id"),
+)
+_manifests = Table(
+    "manifests",
+    _metadata,
+    Column("digest", String(200), primary_key=True),
+    Column("description", Text, nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A person's word: no update of `image` (in `path`, everywhere where that is empty); with `version`, just not that one."""
+
+    repository: str
+    image: str
+    path: str
+    version: str
+    reason: str
+    author: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """Landings of one head that the forge refused."""
+
+    failed: int = 0
+    last_http: int | None = None
+
+
+EventKind = Literal[
+    "opened", "refreshed", "closed", "landed", "refused", "pushed", "held", "resumed", "skipped", "alarm", "trouble"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that was done or found, with its reason in `detail`."""
+
+    at: datetime
+    repository: str
+    kind: EventKind
+    subject: str
+    detail: Mapping[str, Any]
+
+
+class Ledger:
+    """One open ledger. Methods may raise LedgerError."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._dialect = engine.dialect.name
+
+    @classmethod
+    async def open(cls, url: str) -> Ledger:
+        """Open the ledger at a URL (`sqlite:///path`, `sqlite://` in memory, `postgresql://…`), creating what is missing."""
+        engine = create_async_engine(_driver_url(url), pool_pre_ping=True)
+        if engine.dialect.name == "sqlite":
+            event.listen(engine.sync_engine, "connect", _tune_sqlite)
+        ledger = cls(engine)
+        try:
+            async with engine.begin() as connection:
+                await connection.run_sync(_migrate)
+        except SQLAlchemyError as error:
+            await engine.dispose()
+            raise LedgerError(f"cannot open the ledger {_shown(url)}: {_cause(error)}") from error
+        except LedgerError:
+            await engine.dispose()
+            raise
+        return ledger
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+
+    async def first_seen(self, image: str, tags: Iterable[tuple[str, str | None]], now: datetime) -> dict[str, datetime]:
+        """When each `(tag, digest)` of an image was first seen; those that are new are seen `now`, and remembered so."""
+        wanted = {(tag, digest or "") for tag, digest in tags}
+        async with self._writing() as connection:
+            names = sorted({tag for tag, _ in wanted})
+            known: dict[tuple[str, str], datetime] = {}
+            for some in _chunks(names):
+                query = select(_sights.c.tag, _sights.c.digest, _sights.c.first_seen).where(
+                    _sights.c.image == image, _sights.c.tag.in_(some)
+                )
+                known |= {(tag, digest): at for tag, digest, at in await connection.execute(query)}
+            fresh = [{"image": image, "tag": t, "digest": d, "first_seen": now} for t, d in sorted(wanted - known.keys())]
+            for some_rows in _chunks(fresh):
+                await connection.execute(self._insert_new(_sights).values(list(some_rows)))
+        return {tag: known.get((tag, digest), now) for tag, digest in wanted}
+
+    async def hold(self, hold: Hold) -> None:
+        """Remember a person's hold or skip; the same one again replaces the earlier."""
+        async with self._writing() as connection:
+            await connection.execute(delete(_holds).where(*_same_hold(hold.repository, hold.image, hold.path, hold.version)))
+            await connection.execute(insert(_holds).values(**asdict(hold)))
+
+    async def resume(self, repository: str, image: str, path: str = "") -> int:
+        """Lift every hold and skip on an image (in one place, or everywhere); how many there were."""
+        where = [_holds.c.repository == repository, _holds.c.image == image]
+        if path:
+            where.append(_holds.c.path == path)
+        async with self._writing() as connection:
+            return int((await connection.execute(delete(_holds).where(*where))).rowcount)
+
+    async def holds(self, repository: str) -> Sequence[Hold]:
+        """The asked-for holds of a repository, oldest first."""
+        columns = [column for column in _holds.c if column.name != "id"]
+        async with self._engine.connect() as connection:
+            rows = await connection.execute(select(*columns).where(_holds.c.repository == repository).order_by(_holds.c.id))
+            return [Hold(**row) for row in rows.mappings()]
+
+    async def attempts(self, repository: str, number: int, head: str) -> Attempts:
+        """The refused landings of a request at this very head."""
+        query = select(_attempts.c.failed, _attempts.c.last_http).where(*_same_head(repository, number, head))
+        async with self._engine.connect() as connection:
+            row = (await connection.execute(query)).one_or_none()
+            return Attempts(*row) if row else Attempts()
+
+    async def refused(self, repository: str, number: int, head: str, status: int | None) -> None:
+        """Remember that the forge refused to land this head."""
+        before = await self.attempts(repository, number, head)
+        async with self._writing() as connection:
+            await connection.execute(delete(_attempts).where(*_same_head(repository, number, head)))
+            row = {"repository": repository, "number": number, "head": head, "failed": before.failed + 1, "last_http": status}
+            await connection.execute(insert(_attempts).values(**row))
+
+    async def record(self, *events: Event) -> None:
+        """Add to the history."""
+        rows = [
+            {"at": e.at, "repository": e.repository, "kind": e.kind, "subject": e.subject, "detail": json.dumps(dict(e.detail))}
+            for e in events
+        ]
+        if rows:
+            async with self._writing() as connection:
+                await connection.execute(insert(_history), rows)
+
+    async def history(self, repository: str | None = None, *, limit: int = 100) -> Sequence[Event]:
+        """The newest events, newest first."""
+        query = select(_history).order_by(_history.c.id.desc()).limit(limit)
+        if repository is not None:
+            query = query.where(_history.c.repository == repository)
+        async with self._engine.connect() as connection:
+            return [
+                Event(row["at"], row["repository"], row["kind"], row["subject"], json.loads(row["detail"]))
+                for row in (await connection.execute(query)).mappings()
+            ]
+
+    async def forget(self, before: datetime) -> int:
+        """Drop history older than a moment; how much it was. Sights and holds stay."""
+        async with self._writing() as connection:
+            return int((await connection.execute(delete(_history).where(_history.c.at < before))).rowcount)
+
+    async def manifest(self, digest: str) -> str | None:
+        """What was kept for a digest. Content behind a digest never changes, so this is for ever."""
+        async with self._engine.connect() as connection:
+            query = select(_manifests.c.description).where(_manifests.c.digest == digest)
+            return (await connection.execute(query)).scalar_one_or_none()
+
+    async def keep_manifest(self, digest: str, description: str) -> None:
+        async with self._writing() as connection:
+            await connection.execute(self._insert_new(_manifests).values(digest=digest, description=description))
+
+    def _insert_new(self, table: Table) -> Any:
+        # Two workers may learn the same thing at the same moment; the first one's row stands.
+        dialect = postgresql if self._dialect == "postgresql" else sqlite
+        return dialect.insert(table).on_conflict_do_nothing()
+
+    def _writing(self) -> _Writing:
+        return _Writing(self._engine)
+
+
+class _Writing:
+    """A transaction whose database errors come out as LedgerError."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._begin = engine.begin()
+
+    async def __aenter__(self) -> AsyncConnection:
+        try:
+            return await self._begin.__aenter__()
+        except SQLAlchemyError as error:
+            raise LedgerError(f"the ledger cannot be written: {_cause(error)}") from error
+
+    async def __aexit__(self, kind: Any, error: Any, trace: Any) -> None:
+        await self._begin.__aexit__(kind, error, trace)
+        if isinstance(error, SQLAlchemyError):
+            raise LedgerError(f"the ledger cannot be written: {_cause(error)}") from error
+
+
+def _migrate(connection: Connection) -> None:
+    """Bring a ledger to this version; one that is newer than the program is refused, not guessed at."""
+    _metadata.create_all(connection)
+    found = connection.execute(select(func.max(_about.c.version))).scalar()
+    if found is None:
+        connection.execute(insert(_about).values(version=VERSION))
+    elif found > VERSION:
+        raise LedgerError(f"the ledger has version {found}, this program knows {VERSION}: update tagboat")
+
+
+def _driver_url(url: str) -> str:
+    parsed = make_url(url)
+    match parsed.get_backend_name():
+        case "sqlite":
+            if parsed.database and parsed.database != ":memory:":
+                try:
+                    Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+                except OSError as error:
+                    raise LedgerError(f"cannot open the ledger {_shown(url)}: {error.strerror}") from error
+            return parsed.set(drivername="sqlite+aiosqlite").render_as_string(hide_password=False)
+        case "postgresql":
+            return parsed.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+        case other:
+            raise LedgerError(f"state {_shown(url)}: {other!r} is not supported; use sqlite:///… or postgresql://…")
+
+
+def _tune_sqlite(connection: Any, record: object) -> None:
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _same_hold(repository: str, image: str, path: str, version: str) -> tuple[Any, ...]:
+    return (_holds.c.repository == repository, _holds.c.image == image, _holds.c.path == path, _holds.c.version == version)
+
+
+def _same_head(repository: str, number: int, head: str) -> tuple[Any, ...]:
+    return (_attempts.c.repository == repository, _attempts.c.number == number, _attempts.c.head == head)
+
+
+def _chunks(items: Sequence[_T]) -> Iterable[Sequence[_T]]:
+    return (items[at : at + _CHUNK // 4] for at in range(0, len(items), _CHUNK // 4))
+
+
+def _shown(url: str) -> str:
+    return make_url(url).render_as_string(hide_password=True)
+
+
+def _cause(error: SQLAlchemyError) -> str:
+    return str(getattr(error, "orig", None) or error).splitlines()[0]
