@@ -1,0 +1,56 @@
+"""What a pass did and found, for the summary of `run`, the log, the history and the dashboard alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+Kind = Literal["opened", "refreshed", "closed", "left", "landed", "pushed", "waiting", "blocked", "trouble"]
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One thing that was done or found. `where` is a request (`!7`), a file with its line, or an image; `url` may be empty.
+
+    A `trouble` is something that could not be looked at or done: the rest of the pass went on without it.
+    """
+
+    kind: Kind
+    where: str
+    reason: str
+    title: str = ""
+    url: str = ""
+    wake: datetime | None = None
+
+
+@dataclass(slots=True)
+class Report:
+    """The notes of one pass over one repository, in the order in which things happened."""
+
+    repository: str
+    notes: list[Note] = field(default_factory=list)
+
+    def add(self, kind: Kind, where: str, reason: str, *, title: str = "", url: str = "", wake: datetime | None = None) -> None:
+        note = Note(kind, where, reason, title, url, wake)
+        if note not in self.notes:
+            self.notes.append(note)
+
+    def of(self, *kinds: Kind) -> Iterator[Note]:
+        return (note for note in self.notes if note.kind in kinds)
+
+    @property
+    def failed(self) -> bool:
+        """Whether something could not be looked at or done."""
+        return any(self.of("trouble"))
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything was written to the forge."""
+        return any(self.of("opened", "refreshed", "closed", "landed", "pushed"))
+
+    @property
+    def wake(self) -> datetime | None:
+        """When something can change by itself (an age, a schedule, a soak), if anything can."""
+        return min((note.wake for note in self.notes if note.wake), default=None)
