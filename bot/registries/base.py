@@ -20,13 +20,16 @@ class NotListed(RegistryError):
 class Description:
     """What a tag points at, read from its manifest (and config). `platforms` like `linux/arm64/v8`; attestations left out.
 
-    `pushed_at` is None where the registry does not tell; labels and annotations are set by whoever built the image."""
+    `pushed_at` is None where the registry does not tell. `labels` has the image's labels and, over them, its annotations; with
+    `created_at` they are set by whoever built the image (a reproducible build says 1970). Labels inherited from a base image
+    are among them: an annotation is the better witness."""
 
     digest: str
     platforms: frozenset[str]
     labels: Mapping[str, str] = field(default_factory=dict)
     pushed_at: datetime | None = None
     size: int | None = None
+    created_at: datetime | None = None
 
 
 class Registry(Protocol):
@@ -42,8 +45,10 @@ class Registry(Protocol):
         """The digest that a tag points at (HEAD: no pull is counted); None where the tag does not exist."""
         ...
 
-    async def describe(self, repository: str, reference: str) -> Description | None:
-        """The manifest behind a tag or digest; None where it does not exist. Counts as a pull on some registries."""
+    async def describe(self, repository: str, reference: str, *, labels: bool = False) -> Description | None:
+        """The manifest behind a tag or digest; None where it does not exist. Counts as a pull on some registries.
+
+        Of an image for several platforms the index alone is read; with `labels` one of its platforms too, for its labels."""
         ...
 
     async def pushed(self, repository: str, tags: Sequence[str]) -> Mapping[str, datetime]:
@@ -53,7 +58,10 @@ class Registry(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a host is asked with. `username` None with a `password`: a bearer token as it stands."""
+    """What a host is asked with. `username` None with a `password`: a bearer token as it stands.
+
+    `identity_token`: what `docker login` keeps for some registries; it is exchanged for tokens at the token service."""
 
     username: str | None = None
     password: str | None = field(default=None, repr=False)
+    identity_token: str | None = field(default=None, repr=False)

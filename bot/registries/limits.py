@@ -1,0 +1,164 @@
+"""How hard a host is asked: so many requests at once, so many a second, again after trouble, and not at all for a while.
+
+A host that answers 429 with `Retry-After` is left alone for that long, by everyone; where that is longer than
+`longest_wait`, asking stops and the error says until when. 5xx answers and broken connections are tried again with
+growing, jittered pauses. A host that failed `give_up_after` requests in a row (each with all its attempts) is taken to be
+down: for `down_for` seconds every request for it fails at once with the same reason, so that one dead registry does not
+hold up a pass by the sum of its time-outs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from aiolimiter import AsyncLimiter
+
+from bot.registries.base import RegistryError
+
+TOO_MANY = 429
+_TRY_AGAIN = frozenset({408, 425, TOO_MANY, 500, 502, 503, 504})
+_A_YEAR = 366 * 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Times are in seconds. `per_second` None: as fast as the host answers."""
+
+    connections: int = 20
+    per_second: float | None = None
+    connect_timeout: float = 10
+    read_timeout: float = 30
+    total_timeout: float = 120
+    attempts: int = 3
+    first_pause: float = 0.5
+    longest_wait: float = 30
+    give_up_after: int = 3
+    down_for: float = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Time, as the client sees it; tests bring their own."""
+
+    monotonic: Callable[[], float] = time.monotonic
+    wall: Callable[[], float] = time.time
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    jitter: Callable[[], float] = random.random
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """What a host said of our allowance (Docker Hub: pulls): `remaining` of `limit` in `window` seconds."""
+
+    limit: int
+    remaining: int
+    window: int | None
+    read_at: datetime
+
+
+class Host:
+    """One host's share of the limits."""
+
+    def __init__(self, name: str, limits: Limits, clock: Clock) -> None:
+        self.name = name
+        self._limits = limits
+        self._clock = clock
+        self._slots = asyncio.Semaphore(limits.connections)
+        self._pace = AsyncLimiter(max(1.0, limits.per_second), max(1.0, 1 / limits.per_second)) if limits.per_second else None
+        self._not_before = 0.0
+        self._failures = 0
+        self._closed_until = 0.0
+        self._closed_because = ""
+
+    async def turn(self) -> None:
+        """Wait for a slot (give it back with `done`). Raises RegistryError at once while the host is taken to be down."""
+        self._refuse_if_closed()
+        await self._slots.acquire()
+        try:
+            self._refuse_if_closed()
+            while (left := self._not_before - self._clock.monotonic()) > 0:
+                await self._clock.sleep(left)
+                self._refuse_if_closed()
+            if self._pace is not None:
+                await self._pace.acquire()
+        except BaseException:
+            self._slots.release()
+            raise
+
+    def done(self) -> None:
+        """Give the slot back."""
+        self._slots.release()
+
+    def worked(self) -> None:
+        """The host answered in good order."""
+        self._failures = 0
+
+    def failed(self, error: RegistryError) -> RegistryError:
+        """A request failed for good; enough of them in a row close the host. Returns the error to raise."""
+        self._failures += 1
+        if self._failures >= self._limits.give_up_after:
+            self._close(self._limits.down_for, str(error))
+        return error
+
+    def throttled(self, seconds: float) -> None:
+        """The host asked for a pause. Raises RegistryError where it is longer than we would wait."""
+        if seconds > self._limits.longest_wait:
+            seconds = min(seconds, _A_YEAR)
+            until = datetime.fromtimestamp(self._clock.wall() + seconds, UTC)
+            message = f"{self.name} allows no more requests until {until:%Y-%m-%d %H:%M:%S} UTC"
+            self._close(seconds, message)
+            raise RegistryError(message)
+        self._not_before = max(self._not_before, self._clock.monotonic() + seconds)
+
+    def pause(self, attempt: int) -> float:
+        """How long to wait before the next attempt; the first was 0. Between half and the whole of a doubling pause."""
+        full = min(self._limits.first_pause * 2.0**attempt, self._limits.longest_wait)
+        return full * (1 + self._clock.jitter()) / 2
+
+    def _close(self, seconds: float, because: str) -> None:
+        self._closed_until = self._clock.monotonic() + seconds
+        self._closed_because = because
+
+    def _refuse_if_closed(self) -> None:
+        if self._closed_until > self._clock.monotonic():
+            raise RegistryError(self._closed_because)
+
+
+def is_worth_another_try(status: int) -> bool:
+    """Whether an answer says `later` rather than `no`."""
+    return status in _TRY_AGAIN
+
+
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds to wait by `Retry-After` (a number or a date; Docker Hub's API says `X-Retry-After`); None where not said."""
+    text = headers.get("Retry-After") or headers.get("X-Retry-After")
+    if not text:
+        return None
+    text = text.strip()
+    if text.isascii() and text.isdigit():
+        seconds = float(text[:12])
+        # Docker Hub's X-Retry-After is a moment, in seconds since 1970.
+        return max(0.0, seconds - now) if seconds > 1_000_000_000 else seconds
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - now)
+    except (ValueError, OverflowError):
+        return None
+
+
+def quota(headers: Mapping[str, str], now: float) -> Quota | None:
+    """Docker Hub's `ratelimit-limit: 100;w=21600` and `ratelimit-remaining: 76;w=21600`; None where absent."""
+    limit, remaining = headers.get("ratelimit-limit"), headers.get("ratelimit-remaining")
+    if limit is None or remaining is None:
+        return None
+    allowed, _, window = limit.partition(";w=")
+    left = remaining.partition(";")[0]
+    if not (allowed.strip().isdecimal() and left.strip().isdecimal()):
+        return None
+    seconds = int(window) if window.strip().isdecimal() else None
+    return Quota(int(allowed), int(left), seconds, datetime.fromtimestamp(now, UTC))

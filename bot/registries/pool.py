@@ -1,0 +1,239 @@
+"""All registries of a pass: each image is listed once, however many files and repositories use it.
+
+    registries = Registries([RegistryAccess("harbor.example.com", credentials=…, images=("team/*",))])
+    tags = await registries.tags("harbor.example.com/team/web", for_repository="acme/gitops")
+
+A host in the list is asked with the first row that fits the image and the repository whose files name it; where no row
+fits, and for public hosts that are not in the list, it is asked anonymously: a credential bound to some images or some
+repositories is never used for others. Outcomes are shared only between those who are asked for with the same credentials,
+failures included. `no_older_than` asks anew where what is known was read before that moment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
+
+from bot.registries.addresses import AddressRule, host_and_port
+from bot.registries.base import Credentials, Description, Registry, RegistryError
+from bot.registries.limits import Clock, Limits, Quota
+from bot.registries.oci import ManifestCache, MemoryCache, OciRegistry
+from bot.registries.wire import RequestKind, Wire
+from rules.globs import matches_any
+from rules.images import BadReference, ImageRef
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryAccess:
+    """One row of `registries` in `app.yaml`: a host (with its port, if any) and how it is asked.
+
+    `insecure`: over plain http. `images` are globs of repositories on the host that `credentials` read, `for_repositories`
+    globs of the git repositories whose files may name them; empty: all. `auth_hosts`: token services elsewhere.
+    """
+
+    host: str
+    kind: str = "oci"
+    insecure: bool = False
+    credentials: Credentials | None = None
+    auth_hosts: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
+    for_repositories: tuple[str, ...] = ()
+
+    def reads(self, repository: str, for_repository: str | None) -> bool:
+        """Whether the credentials answer for an image's repository, named in the files of a git repository (None: of none)."""
+        if self.images and not matches_any(self.images, repository):
+            return False
+        if not self.for_repositories:
+            return True
+        return for_repository is not None and matches_any(self.for_repositories, for_repository)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a registry is built from. `insecure` holds for the host, whichever row it is asked with."""
+
+    wire: Wire
+    access: RegistryAccess
+    cache: ManifestCache
+
+
+def _oci(parts: Parts) -> Registry:
+    access = parts.access
+    return OciRegistry(
+        parts.wire,
+        access.host,
+        access.credentials,
+        insecure=access.insecure,
+        auth_hosts=access.auth_hosts,
+        cache=parts.cache,
+    )
+
+
+KINDS: dict[str, Callable[[Parts], Registry]] = {"oci": _oci}
+
+
+@dataclass(slots=True)
+class _Outcome(Generic[_T]):
+    """An answer that is under way or there; `since` is when it began to be read (seconds since 1970)."""
+
+    since: float
+    task: asyncio.Task[_T | RegistryError]
+
+
+class Registries:
+    """The registries that `app.yaml` lists, and the public ones. Use it inside one event loop; `close` it, or `async with`."""
+
+    def __init__(
+        self,
+        accesses: Iterable[RegistryAccess] = (),
+        *,
+        limits: Limits | None = None,
+        cache: ManifestCache | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._accesses: dict[str, list[RegistryAccess]] = {}
+        listed: set[tuple[str, int]] = set()
+        for access in accesses:
+            if access.kind not in KINDS:
+                raise ValueError(f"registry {access.host}: kind {access.kind!r} is not one of {', '.join(sorted(KINDS))}")
+            host = _canonical_host(access.host)
+            self._accesses.setdefault(host, []).append(replace(access, host=host))
+            listed.add(host_and_port(host, default=80 if access.insecure else 443))
+            listed |= {host_and_port(name, default=443) for name in access.auth_hosts}
+        self._clock = clock or Clock()
+        self._wire = Wire(AddressRule(listed), limits, self._clock)
+        self._cache = cache or MemoryCache()
+        self._registries: dict[tuple[str, int], Registry] = {}
+        self._outcomes: dict[tuple[Any, ...], _Outcome[Any]] = {}
+
+    @property
+    def requests(self) -> Counter[tuple[str, RequestKind]]:
+        """Requests sent so far, by (host, kind); every attempt and every hop of a redirect counts."""
+        return self._wire.requests
+
+    @property
+    def quotas(self) -> Mapping[str, Quota]:
+        """What hosts said of our allowance, by host."""
+        return self._wire.quotas
+
+    async def tags(self, image: str, *, for_repository: str | None = None, no_older_than: float | None = None) -> tuple[str, ...]:
+        """Every tag of an image (a name as written in a file). Raises RegistryError."""
+        registry, scope, name = self._find(image, for_repository)
+
+        async def read() -> tuple[str, ...]:
+            return tuple(await registry.tags(name))
+
+        return await self._once(("tags", *scope, name), read, no_older_than)
+
+    async def digest(
+        self, image: str, reference: str, *, for_repository: str | None = None, no_older_than: float | None = None
+    ) -> str | None:
+        """The digest that a tag points at; None where the tag does not exist. Raises RegistryError."""
+        registry, scope, name = self._find(image, for_repository)
+        return await self._once(("digest", *scope, name, reference), lambda: registry.digest(name, reference), no_older_than)
+
+    async def describe(
+        self,
+        image: str,
+        reference: str,
+        *,
+        for_repository: str | None = None,
+        labels: bool = False,
+        no_older_than: float | None = None,
+    ) -> Description | None:
+        """What a tag or digest points at; None where it does not exist there. Raises RegistryError.
+
+        `labels` asks for the labels of an image for several platforms too, which costs two more requests, once for ever."""
+        registry, scope, name = self._find(image, for_repository)
+        # A HEAD finds out whether the image is there for these credentials: what is known of a digest says nothing of that.
+        digest = await self.digest(image, reference, for_repository=for_repository, no_older_than=no_older_than)
+        if digest is None:
+            return None
+        key = ("describe", *scope, name, digest, labels)
+        return await self._once(key, lambda: registry.describe(name, digest, labels=labels), no_older_than)
+
+    async def pushed(self, image: str, tags: Iterable[str], *, for_repository: str | None = None) -> dict[str, datetime]:
+        """When tags were pushed, for those of which the registry can tell. Raises RegistryError."""
+        registry, _, name = self._find(image, for_repository)
+        return dict(await registry.pushed(name, tuple(tags)))
+
+    def forget(self) -> None:
+        """Drop what was read of tags, so that the next pass reads anew. Logins, connections and manifests are kept."""
+        self._outcomes.clear()
+
+    async def close(self) -> None:
+        """End what is under way and close the connections."""
+        tasks = [outcome.task for outcome in self._outcomes.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._wire.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self.close()
+
+    async def _once(self, key: tuple[Any, ...], read: Callable[[], Awaitable[_T]], no_older_than: float | None) -> _T:
+        """The outcome of `read`, shared by all who ask for the same."""
+        outcome: _Outcome[_T] | None = self._outcomes.get(key)
+        if outcome is None or (no_older_than is not None and outcome.since < no_older_than) or outcome.task.cancelled():
+            outcome = _Outcome(self._clock.wall(), asyncio.ensure_future(_caught(read)))
+            self._outcomes[key] = outcome
+        # One who gives up waiting does not take the answer from the others.
+        found = await asyncio.shield(outcome.task)
+        if isinstance(found, RegistryError):
+            raise type(found)(*found.args) from found
+        return found
+
+    def _find(self, image: str, for_repository: str | None) -> tuple[Registry, tuple[str, int], str]:
+        """The registry to ask, the scope of what it answers, and the image's name there."""
+        try:
+            ref = ImageRef.parse(image)
+        except BadReference as error:
+            raise RegistryError(str(error)) from None
+        host, repository = ref.registry, ref.repository
+        rows: Sequence[RegistryAccess] = self._accesses.get(host, ())
+        chosen = next((at for at, row in enumerate(rows) if row.reads(repository, for_repository)), -1)
+        key = (host, chosen)
+        registry = self._registries.get(key)
+        if registry is None:
+            registry = self._registries[key] = self._build(host, rows, chosen)
+        return registry, key, repository
+
+    def _build(self, host: str, rows: Sequence[RegistryAccess], chosen: int) -> Registry:
+        if chosen >= 0:
+            access = rows[chosen]
+        elif rows:
+            access = replace(rows[0], credentials=None)
+        else:
+            access = RegistryAccess(host)
+        access = replace(access, insecure=any(row.insecure for row in rows))
+        return KINDS[access.kind](Parts(self._wire, access, self._cache))
+
+
+async def _caught(read: Callable[[], Awaitable[_T]]) -> _T | RegistryError:
+    # A failure is an outcome too: it is shared, and raised anew for each who asked.
+    try:
+        return await read()
+    except RegistryError as error:
+        return error
+
+
+def _canonical_host(host: str) -> str:
+    """A host as image names have it: Docker Hub's many names are one, letters are lower case."""
+    try:
+        ref = ImageRef.parse(f"{host}/a/b")
+    except BadReference:
+        raise ValueError(f"{host!r} is not the host of a registry; write it as in an image's name, without a scheme") from None
+    if ref.repository != "a/b":
+        raise ValueError(f"{host!r} is not the host of a registry; write it as in an image's name, without a path")
+    return ref.registry
