@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from asyncio import Lock
+from asyncio import Event
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
@@ -34,7 +34,6 @@ _PAGES = 1000
 _TAGS = 1_000_000
 _PAGE_LIMIT = 32 * 1024 * 1024
 _MANIFEST_LIMIT = 4 * 1024 * 1024  # what the specification asks registries to take
-_TAG_LENGTH = 128
 _TAG_BYTES = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-\n"
 _CODE = re.compile(r"[A-Z_]{3,40}\Z")
 _ASKED_AT = {DOCKER_HUB: "registry-1.docker.io"}
@@ -81,8 +80,8 @@ class OciRegistry:
         self._login = Login(wire, asked_at, URL(self._base), credentials, auth_hosts, insecure=insecure)
         self._has_credentials = credentials is not None
         self._cache = cache or MemoryCache()
-        self._first = Lock()
-        self._met = False
+        self._meeting = False
+        self._met = Event()
         self._page = f"?n={_PAGE}"
 
     async def tags(self, repository: str) -> Sequence[str]:
@@ -93,10 +92,12 @@ class OciRegistry:
             # The registry does not take this page size: it is asked for its own.
             self._page = ""
             answer = await self._ask("GET", first, repository, "listings", _PAGE_LIMIT)
-        found: dict[str, None] = {}
+        tags = self._listed(answer, repository)
+        if "Link" not in answer.headers:
+            return tags
+        found = dict.fromkeys(tags)
         seen = {first, first + self._page}
         for _ in range(_PAGES):
-            found |= dict.fromkeys(self._listed(answer, repository))
             onward = following(answer.headers.getall("Link", ()), first)
             if onward is None:
                 return list(found)
@@ -106,6 +107,7 @@ class OciRegistry:
                 break
             seen.add(onward)
             answer = await self._ask("GET", onward, repository, "listings", _PAGE_LIMIT)
+            found |= dict.fromkeys(self._listed(answer, repository))
         raise RegistryError(f"{self.host} never comes to the end of the tags of {repository} ({len(found)} so far)")
 
     async def digest(self, repository: str, reference: str) -> str | None:
@@ -190,15 +192,14 @@ class OciRegistry:
 
     async def _ask(self, method: str, url: str, repository: str, kind: RequestKind, limit: int, *, accept: str = "") -> Answer:
         """One request, logged in as far as the registry wants it. A 401 that stays is a RegistryError."""
-        if self._met:
-            return await self._logged_in(method, url, repository, kind, limit, accept)
         # The first request alone finds out whether a login is wanted, before many do at once.
-        async with self._first:
-            if not self._met:
-                try:
-                    return await self._logged_in(method, url, repository, kind, limit, accept)
-                finally:
-                    self._met = True
+        if not self._meeting:
+            self._meeting = True
+            try:
+                return await self._logged_in(method, url, repository, kind, limit, accept)
+            finally:
+                self._met.set()
+        await self._met.wait()
         return await self._logged_in(method, url, repository, kind, limit, accept)
 
     async def _logged_in(self, method: str, url: str, repository: str, kind: RequestKind, limit: int, accept: str) -> Answer:
@@ -255,13 +256,13 @@ class OciRegistry:
 
 
 def _are_plain(tags: Sequence[str], text: str) -> bool:
-    """Whether all are tags by the grammar; `text` is the same, joined by newlines. There is no loop in Python."""
-    if not tags or text.count("\n") >= len(tags) or max(map(len, tags)) > _TAG_LENGTH:
+    """Whether all are tags by the grammar, but for their length; `text` is the same, joined by newlines. No loop in Python."""
+    if text.count("\n") >= len(tags):
         return False
     if not text.isascii() or text.encode().translate(None, _TAG_BYTES):
         return False
     lines = f"\n{text}\n"
-    return not any(bad in lines for bad in ("\n.", "\n-", "\n\n"))
+    return not ("\n." in lines or "\n-" in lines or "\n\n" in lines)
 
 
 def _code(answer: Answer) -> str:

@@ -79,12 +79,16 @@ def _oci(parts: Parts) -> Registry:
 KINDS: dict[str, Callable[[Parts], Registry]] = {"oci": _oci}
 
 
-@dataclass(slots=True)
 class _Outcome(Generic[_T]):
-    """An answer that is under way or there; `since` is when it began to be read (seconds since 1970)."""
+    """An answer that is being read, or was; `since` is when the reading began (seconds since 1970)."""
 
-    since: float
-    task: asyncio.Task[_T | RegistryError]
+    __slots__ = ("done", "error", "found", "since")
+
+    def __init__(self, since: float) -> None:
+        self.since = since
+        self.done = asyncio.Event()
+        self.error: RegistryError | None = None
+        self.found: tuple[_T] | None = None
 
 
 class Registries:
@@ -111,6 +115,7 @@ class Registries:
         self._wire = Wire(AddressRule(listed), limits, self._clock)
         self._cache = cache or MemoryCache()
         self._registries: dict[tuple[str, int], Registry] = {}
+        self._found: dict[tuple[str, str | None], tuple[Registry, tuple[str, int], str]] = {}
         self._outcomes: dict[tuple[Any, ...], _Outcome[Any]] = {}
 
     @property
@@ -167,13 +172,10 @@ class Registries:
     def forget(self) -> None:
         """Drop what was read of tags, so that the next pass reads anew. Logins, connections and manifests are kept."""
         self._outcomes.clear()
+        self._found.clear()
 
     async def close(self) -> None:
-        """End what is under way and close the connections."""
-        tasks = [outcome.task for outcome in self._outcomes.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        """Close the connections."""
         await self._wire.close()
 
     async def __aenter__(self) -> Self:
@@ -183,19 +185,38 @@ class Registries:
         await self.close()
 
     async def _once(self, key: tuple[Any, ...], read: Callable[[], Awaitable[_T]], no_older_than: float | None) -> _T:
-        """The outcome of `read`, shared by all who ask for the same."""
-        outcome: _Outcome[_T] | None = self._outcomes.get(key)
-        if outcome is None or (no_older_than is not None and outcome.since < no_older_than) or outcome.task.cancelled():
-            outcome = _Outcome(self._clock.wall(), asyncio.ensure_future(_caught(read)))
-            self._outcomes[key] = outcome
-        # One who gives up waiting does not take the answer from the others.
-        found = await asyncio.shield(outcome.task)
-        if isinstance(found, RegistryError):
-            raise type(found)(*found.args) from found
-        return found
+        """The outcome of `read`, shared by all who ask for the same: the first reads, the others wait for it."""
+        while True:
+            outcome: _Outcome[_T] | None = self._outcomes.get(key)
+            if outcome is None or (no_older_than is not None and outcome.since < no_older_than):
+                return await self._read(key, read)
+            await outcome.done.wait()
+            if outcome.found is not None:
+                return outcome.found[0]
+            if outcome.error is not None:
+                raise type(outcome.error)(*outcome.error.args) from outcome.error
+            # The one who read was cancelled: another takes over.
+
+    async def _read(self, key: tuple[Any, ...], read: Callable[[], Awaitable[_T]]) -> _T:
+        outcome: _Outcome[_T] = _Outcome(self._clock.wall())
+        self._outcomes[key] = outcome
+        try:
+            found = await read()
+            outcome.found = (found,)
+            return found
+        except RegistryError as error:
+            outcome.error = error
+            raise
+        finally:
+            if outcome.found is None and outcome.error is None and self._outcomes.get(key) is outcome:
+                del self._outcomes[key]
+            outcome.done.set()
 
     def _find(self, image: str, for_repository: str | None) -> tuple[Registry, tuple[str, int], str]:
         """The registry to ask, the scope of what it answers, and the image's name there."""
+        known = self._found.get((image, for_repository))
+        if known is not None:
+            return known
         try:
             ref = ImageRef.parse(image)
         except BadReference as error:
@@ -207,7 +228,8 @@ class Registries:
         registry = self._registries.get(key)
         if registry is None:
             registry = self._registries[key] = self._build(host, rows, chosen)
-        return registry, key, repository
+        found = self._found[image, for_repository] = (registry, key, repository)
+        return found
 
     def _build(self, host: str, rows: Sequence[RegistryAccess], chosen: int) -> Registry:
         if chosen >= 0:
@@ -218,14 +240,6 @@ class Registries:
             access = RegistryAccess(host)
         access = replace(access, insecure=any(row.insecure for row in rows))
         return KINDS[access.kind](Parts(self._wire, access, self._cache))
-
-
-async def _caught(read: Callable[[], Awaitable[_T]]) -> _T | RegistryError:
-    # A failure is an outcome too: it is shared, and raised anew for each who asked.
-    try:
-        return await read()
-    except RegistryError as error:
-        return error
 
 
 def _canonical_host(host: str) -> str:
