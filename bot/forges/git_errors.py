@@ -1,0 +1,77 @@
+"""What git said on standard error becomes a ForgeError with plain words.
+
+Git has no error codes, so its English sentences are read (it runs with LC_ALL=C). What is in no row of the tables is
+trouble of the connection: `Unreachable`, to be tried again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from bot.forges.base import Denied, ForgeError, Limited, Unreachable
+
+Redact = Callable[[str], str]
+
+
+class BrokenClone(Exception):
+    """The kept clone is damaged, or lacks what it should have: it is thrown away and made again."""
+
+
+class Refused(Exception):
+    """The remote took the push and said no (a hook, a protected branch, a checked-out branch); its words, for a person."""
+
+
+# The first row that matches gives the kind and our words; None: git's own words.
+_TABLE: tuple[tuple[str, type[ForgeError], str | None], ...] = (
+    (r"returned error: 429", Limited, "the remote asks for fewer requests (429)"),
+    (r"authentication failed|returned error: 401|could not read (?:username|password)", Denied,
+     "the remote did not accept the credentials"),
+    (r"permission denied \(", Denied, "the remote did not accept the ssh key"),
+    (r"host key verification failed|no .*host key is known", Denied, "the remote's ssh host key is not the one in known_hosts"),
+    (r"returned error: 403", Denied, "the remote does not allow it (403)"),
+    (r"dubious ownership", Denied, "the repository's folder belongs to another user"),
+    (r"certificate|ssl peer|self[- ]signed", Denied, "the remote's certificate is not trusted"),
+    (r"transport '.*' not allowed|protocol .* (?:not supported|disabled)", Denied,
+     "the remote leads to an address of a kind that is not allowed"),
+    (r"returned error: 404|repository .*not found|does not appear to be a git repo|does not exist|not a git repository", Denied,
+     "there is no repository, or these credentials may not see it"),
+    (r"access denied|permission to .* denied|write access .* not granted|insufficient permission|unable to create|read-only file",
+     Denied, None),
+    (r"does not support (?:--)?atomic", Denied, "the remote cannot move several branches at once (atomic push)"),
+    (r"could not resolve host", Unreachable, "the remote's host name is not known"),
+    (r"connection refused|failed to connect|could not connect", Unreachable, "the remote does not answer"),
+    (r"timed out|timeout", Unreachable, "the remote did not answer in time"),
+    (r"returned error: 5\d\d", Unreachable, "the remote has trouble of its own"),
+)  # fmt: skip
+
+_BROKEN = re.compile(
+    r"\.lock': file exists|shallow file has changed|unresolved deltas|did not send all necessary objects|bad object|"
+    r"is corrupt|unable to read|invalid index-pack|missing necessary objects|could not parse|not our ref|"
+    r"unadvertised object|upload-pack: not our|bad config|loose object",
+    re.IGNORECASE,
+)
+
+
+def is_broken(stderr: str) -> bool:
+    """Whether a failed exchange with the remote may be the fault of the clone that was kept."""
+    return _BROKEN.search(stderr) is not None
+
+
+def network_trouble(name: str, doing: str, stderr: str, redact: Redact) -> ForgeError:
+    """The error for a failed exchange: `doing` says what was tried, `name` where; the words hold no secret."""
+    low = stderr.lower()
+    for pattern, kind, words in _TABLE:
+        if re.search(pattern, low):
+            return kind(f"{name}: {doing}: {words or telling(stderr, redact)}")
+    return Unreachable(f"{name}: {doing}: {telling(stderr, redact)}")
+
+
+def telling(stderr: str, redact: Redact) -> str:
+    """The one line of git's words that says most: the remote's, else the first `fatal:` or `error:`; at most 300 characters."""
+    lines = [re.sub(r"[\x00-\x1f\x7f-\x9f]+", " ", line).strip() for line in re.split(r"[\r\n]+", stderr)]
+    for mark in ("remote: ", "fatal: ", "error: "):
+        said = " ".join(line[len(mark) :].strip() for line in lines if line.startswith(mark)).strip()
+        if said:
+            return redact(said)[:300]
+    return redact(next((line for line in reversed(lines) if line), "git said nothing"))[:300]

@@ -1,0 +1,112 @@
+"""A request on plain git: its branch, and this record of it as a JSON blob at `refs/tagboat/requests/<number>`.
+
+    git cat-file -p refs/tagboat/requests/7        shows title, body, state and all the rest
+
+Records move together with their branches (atomic, compare-and-swap pushes), so the two never disagree by our doing.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any, Literal
+
+from bot.forges.base import ForgeError
+from rules.merging import Readiness
+from rules.plan import PullRequest, Record
+from rules.proposals import Proposal
+
+PREFIX = "refs/tagboat/requests/"
+KEPT = "refs/tagboat/kept/"
+_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRecord:
+    """What is remembered of a request. `head` is the commit that we wrote to its branch, `onto` the base commit under it.
+
+    `files` are the wished contents as (path, mode, blob id)."""
+
+    number: int
+    branch: str
+    base: str
+    title: str
+    body: str
+    head: str
+    onto: str
+    stream: str
+    fingerprint: str
+    labels: tuple[str, ...] = ()
+    files: tuple[tuple[str, str, str], ...] = ()
+    targets: tuple[tuple[str, str, str, str], ...] = ()
+    state: Literal["open", "closed", "merged"] = "open"
+    created_at: datetime | None = None
+    ended_at: datetime | None = None
+    closed_by_us: bool = False
+    reason: str | None = None
+    landed: str | None = None
+    comment: str | None = None
+
+    @property
+    def ref(self) -> str:
+        return f"{PREFIX}{self.number}"
+
+    def reworded(self, proposal: Proposal) -> RequestRecord:
+        """The record with the words and the wish of a proposal."""
+        return replace(
+            self, title=proposal.title, body=proposal.body, labels=proposal.labels, stream=proposal.stream.key,
+            fingerprint=proposal.fingerprint, targets=targets(proposal),
+        )  # fmt: skip
+
+    def request(self, head: str | None = None, readiness: Readiness | None = None) -> PullRequest:
+        """The request as the rest of the program knows it; `head` is where the branch stands."""
+        return PullRequest(
+            self.number, self.branch, self.base, self.title, self.body, head or self.head, self.state,
+            labels=frozenset(self.labels), created_at=self.created_at, ended_at=self.ended_at,
+            edited_by_person=head is not None and head != self.head, closed_by_us=self.closed_by_us, landed=self.landed,
+            record=Record(self.stream, self.fingerprint, self.targets), readiness=readiness,
+        )  # fmt: skip
+
+
+def targets(proposal: Proposal) -> tuple[tuple[str, str, str, str], ...]:
+    """The wished targets of a proposal as a record says them: (file, image, old, new)."""
+    return tuple((u.occurrence.file, u.occurrence.image, str(u.current), str(u.target)) for u in proposal.updates)
+
+
+def number_of(ref: str) -> int | None:
+    """The request's number, if the ref is a record's."""
+    tail = ref.removeprefix(PREFIX)
+    return int(tail) if tail != ref and tail.isascii() and tail.isdigit() and len(tail) < 10 else None
+
+
+def dump(record: RequestRecord) -> bytes:
+    """The record as the bytes of its blob."""
+    plain: dict[str, Any] = {"version": _VERSION} | asdict(record)
+    for key in ("created_at", "ended_at"):
+        plain[key] = plain[key].isoformat() if plain[key] else None
+    return (json.dumps(plain, indent=1) + "\n").encode()
+
+
+def load(data: bytes, ref: str) -> RequestRecord:
+    """Read a record. Raises ForgeError that names the ref where it is none of ours: a person has to look at it."""
+    try:
+        plain = json.loads(data)
+        if plain.pop("version") != _VERSION:
+            raise ForgeError(f"{ref} was written by a newer Tagboat")
+        plain["labels"] = tuple(str(label) for label in plain["labels"])
+        plain["files"] = tuple((str(path), str(mode), str(oid)) for path, mode, oid in plain["files"])
+        plain["targets"] = tuple((str(file), str(image), str(old), str(new)) for file, image, old, new in plain["targets"])
+        for key in ("created_at", "ended_at"):
+            plain[key] = datetime.fromisoformat(plain[key]) if plain[key] else None
+        record = RequestRecord(**plain)
+        texts = (record.branch, record.base, record.title, record.body, record.head, record.onto)
+        if (
+            record.number != number_of(ref)
+            or record.state not in ("open", "closed", "merged")
+            or not all(isinstance(t, str) for t in texts)
+        ):
+            raise ValueError("wrong values")
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ForgeError(f"{ref} is not a record that Tagboat wrote ({type(error).__name__}); delete or repair it") from None
+    return record
