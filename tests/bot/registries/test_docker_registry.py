@@ -31,7 +31,7 @@ async def test_tags_digests_and_descriptions(docker_registry: DockerRegistry) ->
         assert await registries.digest(image, "2.0.0") is None
         found = await registries.describe(image, "1.0.0")
         assert found is not None
-        assert (found.digest, found.platforms) == (first, {"linux/amd64"})
+        assert (found.digest, found.platforms) == (first, frozenset({"linux/amd64"}))
         assert found.labels == {"org.opencontainers.image.revision": "abc"}
         assert found.created_at is not None
         assert found.created_at.isoformat() == "2026-01-02T03:04:05+00:00"
@@ -60,7 +60,9 @@ async def test_an_index_that_skopeo_copied(docker_registry: DockerRegistry) -> N
     async with DemoRegistry() as source:
         platforms = ("linux/amd64", "linux/arm64/v8", "linux/arm/v7")
         digest = await source.put_image("acme/parts", "both", platforms=platforms, labels={"for": "all"}, attested=True)
-        await skopeo("copy", "--all", *INSECURE, f"docker://{source.host}/acme/parts:both", f"docker://{image}:1")
+        await skopeo(
+            "copy", "--all", "--preserve-digests", *INSECURE, f"docker://{source.host}/acme/parts:both", f"docker://{image}:1"
+        )
     async with Registries([access(docker_registry)]) as registries:
         assert await registries.digest(image, "1") == digest
         found = await registries.describe(image, "1")
