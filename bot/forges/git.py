@@ -1,15 +1,12 @@
 """Plain git: any repository by URL, no API.
 
-A request is a branch plus its record (`refs/tagboat/requests/<number>`, see `git_records`).
-What people do is read from the branches:
+    forges:
+      - {kind: git, url: "file:///srv/git/gitops.git", branch: main}
 
-    the branch is gone, its change is not in the base     closed by a person
-    the branch, or its change, is in the base             merged by a person
-    the branch is not where we put it                     edited by a person
-    the branch of a closed request is there again         reopened
-
-Every write is one atomic push in which each ref moves only from the value that was read, so there is no half-done state to
-find after a crash, and whoever comes second is told `Moved`.
+A request is a branch plus its record (`refs/tagboat/requests/<number>`, see `git_records`). What people do is read from where the
+branches stand (see `git_people`); a branch that is not where we put it was edited by a person.
+Every write is one atomic push in which each ref moves only from the value that was read: there is no half-done state to find
+after a crash, and whoever comes second is told `Moved`.
 """
 
 from __future__ import annotations
@@ -29,8 +26,10 @@ from bot.forges.git_address import Address, branch_ref
 from bot.forges.git_clone import Clone, Listing, RefUpdate
 from bot.forges.git_errors import Refused
 from bot.forges.git_history import Relation
-from bot.forges.git_objects import Person, blob_id, commit_stream, is_ours, read_commit, read_tree
-from bot.forges.git_records import KEPT, PREFIX, RequestRecord, dump, load, number_of, targets
+from bot.forges.git_objects import Person, commit_stream, is_ours, read_commit, read_tree
+from bot.forges.git_people import People
+from bot.forges.git_records import KEPT, RequestRecord, first_record, number_of
+from bot.forges.git_refs import Refs, newest, superfluous
 from bot.forges.gitcli import Access, Git
 from rules.merging import Method, Protection, Readiness
 from rules.plan import PullRequest
@@ -40,17 +39,19 @@ T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 METHODS: tuple[Method, ...] = ("merge", "squash", "fast-forward")
+FAULT_POINTS = (
+    "look:found", "look:noted", "open:made", "open:done", "refresh:made", "refresh:done",
+    "close:made", "close:done", "merge:made", "merge:done", "push:made", "push:done",
+)  # fmt: skip
+"""The points before and after each push, at which tests end the process."""
+
 _TRIES = 4
-_RELATIONS_LIMIT = 2000
-
-
-def _no_fault(point: str) -> None:
-    """Where a test may end the process; nothing happens here."""
+_SUPERFLUOUS = 100
 
 
 class GitForge:
-    """One plain git repository. `cache` is the folder under which clones are kept; `branch` the base branch, where it is not the
-    remote's own. `fault` is called with the name of each point between two effects."""
+    """One plain git repository. `cache` is the folder under which clones are kept; `branch` the base branch, where it is not
+    the remote's own; `author` name and e-mail of our commits. `fault` is called with the name of each fault point."""
 
     kind: ForgeKind = "git"
 
@@ -67,7 +68,7 @@ class GitForge:
         author: tuple[str, str] = ("tagboat", "tagboat@localhost"),
         signoff: bool = False,
         now: Callable[[], datetime],
-        fault: Callable[[str], None] = _no_fault,
+        fault: Callable[[str], None] = lambda point: None,
     ) -> None:
         address = Address.parse(url)
         if branch is not None:
@@ -76,13 +77,13 @@ class GitForge:
         access = Access(ssh_key, known_hosts, username, password)
         self.name = address.name
         self._clone = Clone(Git(address, folder / "clone", folder / "home", access), folder)
+        self._refs = Refs(self._clone)
+        self._people = People(self._clone, now)
         self._branch = branch
         self._us = Person(*author)
         self._signoff = signoff
         self._now = now
         self._fault = fault
-        self._listing: Listing | None = None
-        self._relations: dict[tuple[str, str], Relation] = {}
 
     # -- looking
 
@@ -124,8 +125,7 @@ class GitForge:
         """The newest commits of a base branch that touched any of `paths`; this is what makes the clone deeper."""
 
         async def read() -> Sequence[Commit]:
-            listing = await self._listed()
-            ref = branch_ref(base)
+            listing, ref = await self._refs.listing(), branch_ref(base)
             if ref not in listing.refs:
                 raise Denied(f"{self.name}: there is no branch {base!r}")
             tip = {ref: listing.refs[ref]}
@@ -156,10 +156,9 @@ class GitForge:
         """One commit straight onto the base branch, which has to stand at `onto`."""
 
         async def write() -> str:
-            base = branch_ref(proposal.stream.base)
-            commit = await self._make(proposal, onto, message)
+            commit = await self._make(proposal, (onto,), message)
             self._fault("push:made")
-            await self._push("writing to the base branch", [RefUpdate(base, onto, commit)])
+            await self._refs.push("writing to the base branch", [RefUpdate(branch_ref(proposal.stream.base), onto, commit)])
             self._fault("push:done")
             return commit
 
@@ -169,9 +168,9 @@ class GitForge:
         """Plain git has no comments: the text is kept in the record, as `comment`."""
 
         async def write() -> None:
-            record = await self._record(request.number)
+            record = await self._refs.record(request.number)
             if record.comment != text:
-                await self._push("writing a comment", [await self._to_record(replace(record, comment=text))])
+                await self._refs.push("writing a comment", [await self._refs.write(replace(record, comment=text))])
 
         await self._do(write)
 
@@ -184,43 +183,37 @@ class GitForge:
     async def _do(self, work: Callable[[], Awaitable[T]]) -> T:
         try:
             return await self._clone.work(work)
-        except Moved:
-            self._listing = None
-            raise
         except Refused as refusal:
             raise Denied(f"{self.name}: the remote refused the push: {refusal}") from None
+        except ForgeError:
+            self._refs.forget()
+            raise
 
     async def _look(self, bases: Sequence[str]) -> Look:
-        listing = self._listing = await self._clone.listing()
+        listing = await self._refs.read()
         default = self._default(listing)
         named = {base: listing.refs.get(branch_ref(base)) for base in dict.fromkeys((default, *bases))}
         heads = {base: oid for base, oid in named.items() if oid is not None}
-        project = Project(
-            default,
-            METHODS,
-            object_format=listing.object_format,
-            protections={base: Protection(allowed_methods=METHODS) for base in heads},
-        )
+        protections = {base: Protection(allowed_methods=METHODS) for base in heads}
+        project = Project(default, METHODS, object_format=listing.object_format, protections=protections)
         if not listing.refs:
             return Look(project, {}, (), self._us.name)
         tips = {ref: oid for ref, oid in listing.refs.items() if number_of(ref)} | {
-            branch_ref(base): oid for base, oid in heads.items()
+            branch_ref(b): oid for b, oid in heads.items()
         }
         await self._clone.bring(tips, listing)
-        records = await self._records(listing)
-        live = [record for record in _newest(records) if record.state != "merged"]
-        branches = {ref for record in live for ref in (branch_ref(record.branch), branch_ref(record.base)) if ref in listing.refs}
-        await self._clone.bring(tips | {ref: listing.refs[ref] for ref in branches}, listing)
-        requests: dict[int, PullRequest] = {
-            record.number: record.request() for record in records.values() if record.state != "open"
-        }
-        ended: list[RequestRecord] = []
+        records = await self._refs.records()
+        live = [record for record in newest(records).values() if record.state != "merged"]
+        used = {branch_ref(name) for record in live for name in (record.branch, record.base)} & listing.refs.keys()
+        await self._clone.bring(tips | {ref: listing.refs[ref] for ref in used}, listing)
+        requests = {number: record.request() for number, record in records.items() if record.state != "open"}
+        changed: list[RequestRecord] = []
         for record in live:
-            after, relation = await self._outcome(record, listing)
+            after, relation = await self._people.outcome(record, listing.refs)
             if after != record:
-                ended.append(after)
-            requests[record.number] = await self._as_request(after, listing, relation)
-        await self._note(ended)
+                changed.append(after)
+            requests[record.number] = await self._request(after, listing, relation)
+        await self._note(changed, superfluous(records, _SUPERFLUOUS))
         return Look(project, heads, tuple(requests[number] for number in sorted(requests)), self._us.name)
 
     def _default(self, listing: Listing) -> str:
@@ -234,188 +227,155 @@ class GitForge:
             raise Denied(f"{self.name}: there is no branch {branch!r}")
         return branch
 
-    async def _outcome(self, record: RequestRecord, listing: Listing) -> tuple[RequestRecord, Relation | None]:
-        """The record after what people did to its branch, and how an open branch stands to its base."""
-        head, base = listing.refs.get(branch_ref(record.branch)), listing.refs.get(branch_ref(record.base))
-        if record.state == "closed":
-            if head is None or base is None or (await self._relation(record, head, base, listing)).contained:
-                return record, None
-            record = replace(record, state="open", closed_by_us=False, reason=None, ended_at=None)
-        if base is None:
-            return record, None
-        if head is None:
-            landed = await self._landed_unseen(record, base, listing)
-            return self._ended(record, landed, "the branch was deleted"), None
-        relation = await self._relation(record, head, base, listing)
-        if relation.contained:
-            whole = head == record.head or await git_history.stands(self._clone, record.files, base)
-            landed = await git_history.landing_commit(self._clone, record.files, head, base) if whole else None
-            return self._ended(record, landed, "the branch was emptied"), relation
-        if relation.adds is False:
-            landed = await git_history.landing_commit(self._clone, record.files, None, base)
-            return self._ended(record, landed, ""), relation
-        return record, relation
-
-    async def _landed_unseen(self, record: RequestRecord, base: str, listing: Listing) -> str | None:
-        """The commit by which a branch that is gone landed; None where it did not."""
-        if base == record.onto:
-            return None
-        relation = (
-            await self._relation(record, record.head, base, listing)
-            if await git_history.require(self._clone, record.head)
-            else Relation(None)
-        )
-        if relation.contained:
-            return await git_history.landing_commit(self._clone, record.files, record.head, base)
-        if relation.adds is False or await git_history.stands(self._clone, record.files, base):
-            return await git_history.landing_commit(self._clone, record.files, None, base)
-        return None
-
-    def _ended(self, record: RequestRecord, landed: str | None, reason: str) -> RequestRecord:
-        if landed is not None:
-            return replace(record, state="merged", landed=landed, ended_at=self._now())
-        return replace(record, state="closed", reason=reason, ended_at=self._now())
-
-    async def _relation(self, record: RequestRecord, head: str, base: str, listing: Listing) -> Relation:
-        known = self._relations.get((head, base))
-        if known is None and head != base:
-            facts = await self._clone.small([head, base])
-            mine, under = read_commit(facts[head]), read_commit(facts[base])
-            if mine.parents == (base,):
-                # As we leave a branch. A clone cut off right here could not tell, the commit itself does.
-                return Relation(base, behind=0, conflict=False, adds=mine.tree != under.tree, merged_tree=mine.tree)
-        if known is None:
-            tips = {ref: listing.refs[ref] for ref in (branch_ref(record.branch), branch_ref(record.base)) if ref in listing.refs}
-            known = await git_history.relation(self._clone, head, base, tips)
-            if len(self._relations) >= _RELATIONS_LIMIT:
-                self._relations.clear()
-            self._relations[head, base] = known
-        return known
-
-    async def _as_request(self, record: RequestRecord, listing: Listing, relation: Relation | None) -> PullRequest:
+    async def _request(self, record: RequestRecord, listing: Listing, relation: Relation | None) -> PullRequest:
+        """The request of a record, an open one with its readiness."""
         head = listing.refs.get(branch_ref(record.branch))
         if record.state != "open" or head is None:
             return record.request()
+        if relation is None:
+            return record.request(head)
         facts = read_commit((await self._clone.small([head]))[head])
-        ours = is_ours(facts.committer, facts.message, self._us)
-        readiness = None
-        if relation is not None:
-            author = self._us.name if ours else facts.committer
-            readiness = Readiness(facts.message, author, relation.behind, relation.conflict, Protection(allowed_methods=METHODS))
-        return record.request(head, readiness)
+        author = self._us.name if is_ours(facts.committer, facts.message, self._us) else facts.committer
+        protection = Protection(allowed_methods=METHODS)
+        return record.request(head, Readiness(facts.message, author, relation.behind, relation.conflict, protection))
 
-    async def _note(self, records: Sequence[RequestRecord]) -> None:
+    async def _note(self, changed: Sequence[RequestRecord], old: Sequence[RequestRecord]) -> None:
         """Write down what people did. Where that is not allowed or somebody was first, the next look finds it again."""
-        if not records:
+        if not changed and len(old) < _SUPERFLUOUS:
             return
         self._fault("look:found")
         try:
-            await self._push("writing down what became of a request", [await self._to_record(record) for record in records])
+            refs = (await self._refs.listing()).refs
+            updates = [await self._refs.write(record) for record in changed]
+            await self._refs.push("noting what people did", [*updates, *(RefUpdate(r.ref, refs[r.ref], None) for r in old)])
         except (ForgeError, Refused) as error:
             log.warning("record not written", remote=self.name, why=str(error))
-            self._listing = None
+            self._refs.forget()
         self._fault("look:noted")
 
     async def _open(self, proposal: Proposal, onto: str) -> PullRequest:
         branch = branch_ref(proposal.branch)
-        for again in reversed(range(_TRIES)):
-            listing = await self._listed()
-            records = await self._records(listing)
+        for left in reversed(range(_TRIES)):
+            listing, records = await self._refs.listing(), await self._refs.records()
             there = listing.refs.get(branch)
-            newest = next((record for record in _newest(records) if record.branch == proposal.branch), None)
-            if newest is not None and newest.state == "open" and there is not None:
-                return await self._as_request(newest, listing, None)
-            if there is not None:
-                await self._adopt(proposal.branch, there)
-            commit = await self._make(proposal, onto, proposal.message)
+            found = newest(records).get(proposal.branch)
+            if found is not None and found.state == "open" and there is not None:
+                return await self._reread(found)
+            await self._may_write(proposal, there)
             number = max((number_of(ref) or 0 for ref in listing.refs), default=0) + 1
-            record = self._new_record(number, proposal, commit, onto)
-            self._fault("open:made")
+            record = replace(first_record(number, proposal, onto), created_at=self._now())
             try:
-                await self._push("opening a request", [RefUpdate(branch, there, commit), await self._to_record(record)])
+                return await self._reread(await self._write_branch("open", proposal, onto, there, record))
             except Moved:
-                if not again:
+                if not left:
                     raise
-                self._listing = None
-                continue
-            self._fault("open:done")
-            return record.request(commit)
+                self._refs.forget()
         raise AssertionError("the last try returns or raises")
 
-    async def _adopt(self, branch: str, head: str) -> None:
+    async def _may_write(self, proposal: Proposal, there: str | None) -> None:
         """A branch by our name without an open request is written over only where its newest commit is ours."""
-        facts = read_commit((await self._clone.small([head]))[head])
-        if not is_ours(facts.committer, facts.message, self._us):
-            raise Denied(
-                f"{self.name}: there is a branch {branch!r} already, with commits that are not Tagboat's; delete or rename it"
-            )
+        if proposal.branch == proposal.stream.base:
+            raise Denied(f"{self.name}: {proposal.branch!r} is the base branch itself")
+        if there is not None:
+            facts = read_commit((await self._clone.small([there]))[there])
+            if not is_ours(facts.committer, facts.message, self._us):
+                raise Denied(
+                    f"{self.name}: the branch {proposal.branch!r} has commits that are not Tagboat's; delete or rename it"
+                )
 
-    def _new_record(self, number: int, proposal: Proposal, commit: str, onto: str) -> RequestRecord:
-        return RequestRecord(
-            number, proposal.branch, proposal.stream.base, proposal.title, proposal.body, commit, onto,
-            proposal.stream.key, proposal.fingerprint,
-            proposal.labels, _wished(proposal, onto), targets(proposal), created_at=self._now(),
-        )  # fmt: skip
+    async def _write_branch(
+        self, point: str, proposal: Proposal, onto: str, old: str | None, record: RequestRecord, kept: Sequence[RefUpdate] = ()
+    ) -> RequestRecord:
+        """Put the proposal's commit on its branch, and the record beside it."""
+        for parents in ((onto,), (onto, old or "")):
+            commit = await self._make(proposal, parents, proposal.message)
+            written = replace(record, head=commit)
+            updates = [RefUpdate(branch_ref(record.branch), old, commit), await self._refs.write(written), *kept]
+            self._fault(f"{point}:made")
+            try:
+                await self._refs.push("writing a request", updates)
+            except Refused as refusal:
+                # `git init --shared` and some hooks forbid to rewrite a branch. Then the new commit takes the old one as its
+                # second parent: the same tree, and a fast-forward.
+                if old is None or len(parents) == 2 or "fast-forward" not in str(refusal):
+                    raise
+            else:
+                break
+        self._fault(f"{point}:done")
+        return written
+
+    async def _reread(self, record: RequestRecord) -> PullRequest:
+        """The request of an open record as it stands now."""
+        listing = await self._refs.listing()
+        head, base = listing.refs[branch_ref(record.branch)], listing.refs.get(branch_ref(record.base))
+        relation = await self._people.relation(record, head, base, listing.refs) if base else None
+        return await self._request(record, listing, relation)
 
     async def _refresh(self, request: PullRequest, proposal: Proposal, onto: str, rewrite: bool) -> PullRequest:
-        listing = await self._listed()
-        record = await self._record(request.number)
-        branch = branch_ref(record.branch)
-        if record.state != "open" or listing.refs.get(branch) != request.head:
+        refs, record = (await self._refs.listing()).refs, await self._refs.record(request.number)
+        if record.state != "open" or record.branch != proposal.branch or refs.get(branch_ref(record.branch)) != request.head:
             raise Moved(f"{self.name}: request {request.number} is not as it was read")
-        wish = record.reworded(proposal)
-        updates = []
-        if rewrite and not (record.fingerprint == proposal.fingerprint and record.onto == onto and record.head == request.head):
-            commit = await self._make(proposal, onto, proposal.message)
-            wish = replace(wish, head=commit, onto=onto, files=_wished(proposal, onto), base=proposal.stream.base)
-            updates = [RefUpdate(branch, request.head, commit), *_keep(record, request.head)]
-        if wish != record:
+        wish = record.reworded(proposal, onto if rewrite else None)
+        if rewrite and (record.fingerprint, record.onto, record.head) != (proposal.fingerprint, onto, request.head):
+            wish = await self._write_branch("refresh", proposal, onto, request.head, wish, self._keep(record, request.head, refs))
+        elif wish != record:
             self._fault("refresh:made")
-            await self._push("refreshing a request", [*updates, await self._to_record(wish)])
+            await self._refs.push("refreshing a request", [await self._refs.write(wish)])
             self._fault("refresh:done")
-        return wish.request(wish.head if updates else request.head)
+        return await self._reread(wish)
 
     async def _close(self, request: PullRequest, reason: str) -> None:
-        listing = await self._listed()
-        record = await self._record(request.number)
+        listing, record = await self._refs.listing(), await self._refs.record(request.number)
         there = listing.refs.get(branch_ref(record.branch))
         if record.state != "open":
             return
-        updates = []
-        if there is not None:
-            if there != request.head:
-                raise Moved(f"{self.name}: somebody pushed to {record.branch!r}")
-            updates = [RefUpdate(branch_ref(record.branch), there, None), *_keep(record, there)]
+        if there not in (None, request.head):
+            raise Moved(f"{self.name}: somebody pushed to {record.branch!r}")
         ended = replace(record, state="closed", closed_by_us=True, reason=reason, comment=reason, ended_at=self._now())
-        updates.append(await self._to_record(ended))
         self._fault("close:made")
-        await self._push("closing a request", updates)
+        await self._end("closing a request", ended, there, self._keep(record, there, listing.refs))
         self._fault("close:done")
+
+    async def _end(self, doing: str, ended: RequestRecord, there: str | None, others: Sequence[RefUpdate]) -> None:
+        """Write an ended record and delete its branch (None: it stays, or is gone), where the remote lets us."""
+        branch = [RefUpdate(branch_ref(ended.branch), there, None)] if there else []
+        try:
+            await self._refs.push(doing, [*others, await self._refs.write(ended), *branch])
+        except Refused as refusal:
+            if not branch or "deletion" not in str(refusal):
+                raise
+            await self._refs.push(doing, [*others, await self._refs.write(replace(ended, left=there))])
+
+    def _keep(self, record: RequestRecord, head: str | None, refs: Mapping[str, str]) -> list[RefUpdate]:
+        """A ref by which a person's commits stay reachable, where their branch is about to go."""
+        ref = f"{KEPT}{record.number}"
+        return [RefUpdate(ref, refs.get(ref), head)] if head not in (None, record.head) else []
 
     async def _merge(self, request: PullRequest, landing: Landing) -> Landed | NotLanded:
         if landing.method not in METHODS or landing.enqueue or landing.auto:
             return NotLanded(None, f"plain git cannot land by {'queue' if landing.enqueue or landing.auto else landing.method}")
-        listing = self._listing = await self._clone.listing()
-        record = await self._record(request.number)
+        listing, record = await self._refs.read(), await self._refs.record(request.number)
         if record.state == "merged":
             return Landed(record.landed)
         branch, base = branch_ref(record.branch), branch_ref(record.base)
         tips = {ref: listing.refs[ref] for ref in (branch, base) if ref in listing.refs}
-        if record.state != "open" or listing.refs.get(branch) != landing.head or base not in tips:
+        if (record.state, record.branch, record.base) != ("open", request.branch, request.base) or tips.get(
+            branch
+        ) != landing.head:
             return NotLanded(409, "the branch is not where it was when this was decided")
+        if base not in tips:
+            return NotLanded(None, f"there is no branch {record.base!r} any more")
         await self._clone.bring(tips, listing)
         commit = await self._landing_commit(record, landing, tips[base], listing)
         if isinstance(commit, NotLanded):
             return commit
         ended = replace(record, state="merged", landed=commit, ended_at=self._now())
-        updates = [RefUpdate(base, tips[base], commit), await self._to_record(ended)]
-        if landing.delete_branch:
-            updates.append(RefUpdate(branch, landing.head, None))
         self._fault("merge:made")
         try:
-            await self._push("landing a request", updates)
+            there = landing.head if landing.delete_branch else None
+            await self._end("landing a request", ended, there, [RefUpdate(base, tips[base], commit)])
         except Moved:
-            self._listing = None
+            self._refs.forget()
             return NotLanded(409, "the base or the branch moved meanwhile")
         except Refused as refusal:
             return NotLanded(None, f"the remote refused: {refusal}")
@@ -423,85 +383,40 @@ class GitForge:
         return Landed(commit)
 
     async def _landing_commit(self, record: RequestRecord, landing: Landing, base: str, listing: Listing) -> str | NotLanded:
-        relation = await self._relation(record, landing.head, base, listing)
+        relation = await self._people.relation(record, landing.head, base, listing.refs)
         if relation.fork is None:
             return NotLanded(None, "branch and base have no common commit within reach")
         if relation.conflict:
             return NotLanded(409, f"conflicts in {', '.join(relation.conflicting[:3])}")
-        if relation.contained or relation.merged_tree is None:
-            return NotLanded(409, "the base has the branch already")
+        if relation.merged_tree is None or not relation.adds:
+            return NotLanded(409, "the base has the branch's change already")
         if landing.method == "fast-forward":
-            return (
-                landing.head
-                if relation.behind == 0
-                else NotLanded(409, "the base moved: it cannot be fast-forwarded to the branch")
-            )
+            moved = NotLanded(409, "the base moved: it cannot be fast-forwarded to the branch")
+            return landing.head if relation.behind == 0 else moved
         parents = (base, landing.head) if landing.method == "merge" else (base,)
         message = self._signed(landing.message)
         return await self._clone.add(commit_stream(message, parents, self._us, self._now(), tree=relation.merged_tree))
 
     async def _fork(self, request: PullRequest) -> str:
-        listing = await self._listed()
-        record = await self._record(request.number)
+        """The merge base of a request's branch."""
+        refs, record = (await self._refs.listing()).refs, await self._refs.record(request.number)
         await self._clone.need_commit(request.head)
-        base = listing.refs.get(branch_ref(record.base))
-        fork = (await self._relation(record, request.head, base, listing)).fork if base else None
+        base = refs.get(branch_ref(record.base))
+        fork = (await self._people.relation(record, request.head, base, refs)).fork if base else None
         if fork is None:
             raise ForgeError(f"{self.name}: request {request.number} has no common commit with its base within reach")
         return fork
 
-    async def _make(self, proposal: Proposal, onto: str, message: Message) -> str:
-        await self._clone.need_commit(onto)
-        return await self._clone.add(commit_stream(self._signed(message), (onto,), self._us, self._now(), files=proposal.files))
+    async def _make(self, proposal: Proposal, parents: Sequence[str], message: Message) -> str:
+        for parent in parents:
+            await self._clone.need_commit(parent)
+        return await self._clone.add(commit_stream(self._signed(message), parents, self._us, self._now(), files=proposal.files))
 
     def _signed(self, message: Message) -> str:
-        text, line = str(message), f"Signed-off-by: {self._us.ident}"
-        if not self._signoff or line in text:
-            return text
-        last = text.rstrip("\n").rpartition("\n\n")[2]
-        trailers = "\n\n" in text.rstrip("\n") and all(": " in part for part in last.splitlines())
-        return text.rstrip("\n") + ("\n" if trailers else "\n\n") + line + "\n"
-
-    async def _listed(self) -> Listing:
-        """The refs as this pass read them, with what we changed since."""
-        if self._listing is None:
-            self._listing = await self._clone.listing()
-        return self._listing
-
-    async def _records(self, listing: Listing) -> dict[int, RequestRecord]:
-        """Every record, by number."""
-        refs = {number: ref for ref in listing.refs if (number := number_of(ref)) is not None}
-        blobs = await self._clone.small([listing.refs[ref] for ref in refs.values()])
-        return {number: load(blobs[listing.refs[refs[number]]], refs[number]) for number in sorted(refs)}
-
-    async def _record(self, number: int) -> RequestRecord:
-        listing = await self._listed()
-        ref = f"{PREFIX}{number}"
-        if ref not in listing.refs:
-            raise Moved(f"{self.name}: the record of request {number} is gone")
-        return load((await self._clone.small([listing.refs[ref]]))[listing.refs[ref]], ref)
-
-    async def _to_record(self, record: RequestRecord) -> RefUpdate:
-        old = (await self._listed()).refs.get(record.ref)
-        return RefUpdate(record.ref, old, await self._clone.add_blob(dump(record)))
-
-    async def _push(self, doing: str, updates: Sequence[RefUpdate]) -> None:
-        await self._clone.push(doing, updates)
-        if self._listing is not None:
-            refs = dict(self._listing.refs) | {update.ref: update.new or "" for update in updates}
-            self._listing = replace(self._listing, refs={ref: oid for ref, oid in refs.items() if oid})
-
-
-def _newest(records: Mapping[int, RequestRecord]) -> list[RequestRecord]:
-    """The newest record of each branch: older ones are over, whatever becomes of the branch."""
-    return list({record.branch: record for _, record in sorted(records.items())}.values())
-
-
-def _keep(record: RequestRecord, head: str) -> list[RefUpdate]:
-    """A ref that keeps a person's commits reachable where their branch is about to go."""
-    return [RefUpdate(f"{KEPT}{record.number}", None, head)] if head != record.head else []
-
-
-def _wished(proposal: Proposal, onto: str) -> tuple[tuple[str, str, str], ...]:
-    kind = "sha256" if len(onto) == 64 else "sha1"
-    return tuple((file.path, file.mode, blob_id(file.data, kind)) for file in proposal.files)
+        """The message, signed off where that is asked for."""
+        text, line = str(message).rstrip("\n"), f"Signed-off-by: {self._us.ident}"
+        if not self._signoff or line in text.splitlines():
+            return str(message)
+        paragraphs = text.split("\n\n")
+        trailers = len(paragraphs) > 1 and all(": " in part for part in paragraphs[-1].splitlines())
+        return f"{text}{'' if trailers else chr(10)}\n{line}\n"

@@ -23,7 +23,7 @@ import structlog
 
 from bot.forges.base import Denied, ForgeError, Moved, Unreachable
 from bot.forges.git_address import object_id
-from bot.forges.git_errors import BrokenClone, Refused, is_broken, network_trouble, telling
+from bot.forges.git_errors import BrokenClone, is_broken, network_trouble, push_trouble
 from bot.forges.git_objects import read_batch
 from bot.forges.gitcli import MIB, Git, write_home
 
@@ -329,22 +329,9 @@ class Clone:
             "--end-of-options", "origin", *specs,
             config=self._promise(),
         )  # fmt: skip
-        if not answer.code:
-            await self._keep(updates)
-            return
-        said = [line.split("\t", 2) for line in answer.out.decode("utf-8", "replace").splitlines() if line.startswith("!\t")]
-        reasons = [row[2] for row in said if len(row) == 3 and "atomic" not in row[2]]
-        name = self.git.address.name
-        if any(_LOST_RACE.search(reason) for reason in reasons) or (not reasons and _LOST_RACE.search(answer.err)):
-            raise Moved(f"{name}: {doing}: somebody moved a branch meanwhile")
-        if reasons:
-            words = telling(
-                "\n".join(line for line in answer.err.splitlines() if line.startswith("remote: ")) or reasons[0], self.git.redact
-            )
-            raise Refused(f"{reasons[0]}: {words}" if words not in reasons[0] else reasons[0])
-        if is_broken(answer.err):
-            raise BrokenClone(self.git.redact(answer.err.strip()[-300:]))
-        raise network_trouble(name, doing, answer.err, self.git.redact)
+        if answer.code:
+            raise push_trouble(self.git.address.name, doing, answer.out.decode("utf-8", "replace"), answer.err, self.git.redact)
+        await self._keep(updates)
 
     async def _keep(self, updates: Sequence[RefUpdate]) -> None:
         # Our own commits, fetched again at the clone's depth, would be cut off from their parents.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from bot.forges.base import Denied, ForgeError, Limited, Unreachable
+from bot.forges.base import Denied, ForgeError, Limited, Moved, Unreachable
 
 Redact = Callable[[str], str]
 
@@ -53,6 +53,12 @@ _BROKEN = re.compile(
 )
 
 
+_LOST_RACE = re.compile(
+    r"stale info|fetch first|already exists|incorrect old value|but expected|cannot lock ref|failed to update ref|unable to lock"
+)
+_IN_THE_WAY = re.compile(r"' exists; cannot create|cannot lock ref '.*': there is a non-empty directory|is a directory")
+
+
 def is_broken(stderr: str) -> bool:
     """Whether a failed exchange with the remote may be the fault of the clone that was kept."""
     return _BROKEN.search(stderr) is not None
@@ -65,6 +71,25 @@ def network_trouble(name: str, doing: str, stderr: str, redact: Redact) -> Forge
         if re.search(pattern, low):
             return kind(f"{name}: {doing}: {words or telling(stderr, redact)}")
     return Unreachable(f"{name}: {doing}: {telling(stderr, redact)}")
+
+
+def push_trouble(name: str, doing: str, report: str, stderr: str, redact: Redact) -> ForgeError | BrokenClone | Refused:
+    """The error for a failed push, by its `--porcelain` report and what was said on standard error."""
+    rows = [line.split("\t", 2) for line in report.splitlines() if line.startswith("!\t")]
+    # The refs that only went down with another one say "atomic push failed" and the like.
+    reasons = [row[2] for row in rows if len(row) == 3 and "atomic" not in row[2]]
+    said = " ".join(reasons) or stderr
+    if _IN_THE_WAY.search(stderr):
+        return Refused("a branch is in the way of a name that begins with its own and a slash")
+    if _LOST_RACE.search(said):
+        return Moved(f"{name}: {doing}: somebody moved a branch meanwhile")
+    if reasons:
+        reason = re.sub(r"\A\[.*?\] \((.*)\)\Z", r"\1", reasons[0])
+        theirs = "\n".join(line for line in stderr.splitlines() if line.startswith("remote: "))
+        return Refused(f"{redact(reason)}: {telling(theirs, redact)}" if theirs else redact(reason))
+    if is_broken(stderr):
+        return BrokenClone(redact(stderr.strip()[-300:]))
+    return network_trouble(name, doing, stderr, redact)
 
 
 def telling(stderr: str, redact: Redact) -> str:

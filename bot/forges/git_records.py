@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from bot.forges.base import ForgeError
+from bot.forges.git_objects import blob_id
 from rules.merging import Readiness
 from rules.plan import PullRequest, Record
 from rules.proposals import Proposal
@@ -26,7 +27,8 @@ _VERSION = 1
 class RequestRecord:
     """What is remembered of a request. `head` is the commit that we wrote to its branch, `onto` the base commit under it.
 
-    `files` are the wished contents as (path, mode, blob id)."""
+    `files` are the wished contents as (path, mode, blob id); `left` is where the branch of an ended request still stands, because
+    the remote forbids to delete it."""
 
     number: int
     branch: str
@@ -47,17 +49,25 @@ class RequestRecord:
     reason: str | None = None
     landed: str | None = None
     comment: str | None = None
+    left: str | None = None
 
     @property
     def ref(self) -> str:
         return f"{PREFIX}{self.number}"
 
-    def reworded(self, proposal: Proposal) -> RequestRecord:
-        """The record with the words and the wish of a proposal."""
+    def reworded(self, proposal: Proposal, onto: str | None) -> RequestRecord:
+        """The record with the words of a proposal; with `onto`, also with its wish, to be written on that commit."""
+        words = replace(self, title=proposal.title, body=proposal.body, labels=proposal.labels)
+        if onto is None:
+            return words
         return replace(
-            self, title=proposal.title, body=proposal.body, labels=proposal.labels, stream=proposal.stream.key,
-            fingerprint=proposal.fingerprint, targets=targets(proposal),
-        )  # fmt: skip
+            words,
+            onto=onto,
+            stream=proposal.stream.key,
+            fingerprint=proposal.fingerprint,
+            files=wished(proposal, onto),
+            targets=targets(proposal),
+        )
 
     def request(self, head: str | None = None, readiness: Readiness | None = None) -> PullRequest:
         """The request as the rest of the program knows it; `head` is where the branch stands."""
@@ -72,6 +82,18 @@ class RequestRecord:
 def targets(proposal: Proposal) -> tuple[tuple[str, str, str, str], ...]:
     """The wished targets of a proposal as a record says them: (file, image, old, new)."""
     return tuple((u.occurrence.file, u.occurrence.image, str(u.current), str(u.target)) for u in proposal.updates)
+
+
+def wished(proposal: Proposal, onto: str) -> tuple[tuple[str, str, str], ...]:
+    """The contents that a proposal wishes: (path, mode, blob id), in the object format of the commit `onto`."""
+    kind = "sha256" if len(onto) == 64 else "sha1"
+    return tuple((file.path, file.mode, blob_id(file.data, kind)) for file in proposal.files)
+
+
+def first_record(number: int, proposal: Proposal, onto: str) -> RequestRecord:
+    """The record of a new request, whose branch is still to be written on `onto`."""
+    blank = RequestRecord(number, proposal.branch, proposal.stream.base, proposal.title, proposal.body, "", onto, "", "")
+    return blank.reworded(proposal, onto)
 
 
 def number_of(ref: str) -> int | None:
