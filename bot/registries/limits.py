@@ -63,7 +63,7 @@ class Quota:
 
 
 class Host:
-    """One host's share of the limits."""
+    """One host's share of the limits. `async with` it is to have a slot; `ready` waits until the host may be asked."""
 
     def __init__(self, name: str, limits: Limits, clock: Clock) -> None:
         self.name = name
@@ -76,24 +76,20 @@ class Host:
         self._closed_until = 0.0
         self._closed_because = ""
 
-    async def turn(self) -> None:
-        """Wait for a slot (give it back with `done`). Raises RegistryError at once while the host is taken to be down."""
-        self._refuse_if_closed()
+    async def __aenter__(self) -> None:
         await self._slots.acquire()
-        try:
-            self._refuse_if_closed()
-            while (left := self._not_before - self._clock.monotonic()) > 0:
-                await self._clock.sleep(left)
-                self._refuse_if_closed()
-            if self._pace is not None:
-                await self._pace.acquire()
-        except BaseException:
-            self._slots.release()
-            raise
 
-    def done(self) -> None:
-        """Give the slot back."""
+    async def __aexit__(self, kind: object, error: object, trace: object) -> None:
         self._slots.release()
+
+    async def ready(self) -> None:
+        """Wait until a request may be sent. Raises RegistryError at once while the host is taken to be down."""
+        self._refuse_if_closed()
+        while (left := self._not_before - self._clock.monotonic()) > 0:
+            await self._clock.sleep(left)
+            self._refuse_if_closed()
+        if self._pace is not None:
+            await self._pace.acquire()
 
     def worked(self) -> None:
         """The host answered in good order."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from asyncio import Event
+from asyncio import Event, get_running_loop
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
@@ -26,7 +26,7 @@ from bot.registries.auth import Login
 from bot.registries.base import Credentials, Description, RegistryError
 from bot.registries.links import following
 from bot.registries.manifests import ACCEPT, BadManifest, Facts
-from bot.registries.wire import Answer, RequestKind, Wire
+from bot.registries.wire import Answer, RequestKind, Wire, host_of
 from rules.images import DOCKER_HUB, is_digest, is_tag
 
 _PAGE = 1000  # tags a page; ECR refuses more
@@ -35,6 +35,7 @@ _TAGS = 1_000_000
 _PAGE_LIMIT = 32 * 1024 * 1024
 _MANIFEST_LIMIT = 4 * 1024 * 1024  # what the specification asks registries to take
 _TAG_BYTES = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-\n"
+_ALONE = 2.0  # seconds
 _CODE = re.compile(r"[A-Z_]{3,40}\Z")
 _ASKED_AT = {DOCKER_HUB: "registry-1.docker.io"}
 
@@ -192,12 +193,14 @@ class OciRegistry:
 
     async def _ask(self, method: str, url: str, repository: str, kind: RequestKind, limit: int, *, accept: str = "") -> Answer:
         """One request, logged in as far as the registry wants it. A 401 that stays is a RegistryError."""
-        # The first request alone finds out whether a login is wanted, before many do at once.
+        # The first request alone finds out whether a login is wanted, before many do at once; not for long, if it is slow.
         if not self._meeting:
             self._meeting = True
+            enough = get_running_loop().call_later(_ALONE, self._met.set)
             try:
                 return await self._logged_in(method, url, repository, kind, limit, accept)
             finally:
+                enough.cancel()
                 self._met.set()
         await self._met.wait()
         return await self._logged_in(method, url, repository, kind, limit, accept)
@@ -241,7 +244,7 @@ class OciRegistry:
     def _refusal(self, answer: Answer, repository: str) -> RegistryError:
         """An answer that is no use, in plain words."""
         said = f"{answer.status} {_code(answer)}".strip()
-        where = self.host if answer.url.origin() == URL(self._base).origin() else f"{answer.url.host} (for {self.host})"
+        where = self.host if answer.url.origin() == URL(self._base).origin() else f"{host_of(answer.url)} (for {self.host})"
         match answer.status:
             case 401 if self._has_credentials:
                 return RegistryError(f"{where} refuses the credentials for {repository} ({said})")

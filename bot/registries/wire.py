@@ -46,6 +46,14 @@ class Answer:
     url: URL
 
 
+@dataclass(frozen=True, slots=True)
+class _Proxy:
+    """A proxy, and the headers with which it is asked."""
+
+    url: URL
+    headers: Mapping[str, str]
+
+
 class _Again(Exception):
     """An attempt failed in a way that may pass. `wait` is what the host asked for, in seconds."""
 
@@ -89,9 +97,9 @@ class Wire:
             if onward.origin() != url.origin():
                 sent.pop("Authorization", None)
                 if form is not None:
-                    raise RegistryError(f"{_place(url)} sends a login on to {_place(onward)}; it was not followed")
+                    raise RegistryError(f"{host_of(url)} sends a login on to {host_of(onward)}; it was not followed")
             url = onward
-        raise RegistryError(f"{_place(url)} redirects more than {_HOPS} times")
+        raise RegistryError(f"{host_of(url)} redirects more than {_HOPS} times")
 
     async def close(self) -> None:
         """Close the connections."""
@@ -103,35 +111,34 @@ class Wire:
         self, method: str, url: URL, kind: RequestKind, limit: int, headers: Mapping[str, str], form: Mapping[str, str] | None
     ) -> Answer:
         """One hop, with as many attempts as the limits allow."""
-        place = _place(url)
-        host = self._hosts.get(place) or self._hosts.setdefault(place, Host(place, self.limits, self.clock))
-        attempt = 0
-        while True:
-            await host.turn()
-            self.requests[place, kind] += 1
-            try:
-                answer = await self._once(method, url, limit, headers, form)
-                host.worked()
-                return answer
-            except _Again as trouble:
-                failure = trouble
-            finally:
-                host.done()
-            attempt += 1
-            if failure.wait is not None:
-                host.throttled(failure.wait)
-            if attempt >= self.limits.attempts:
-                raise host.failed(RegistryError(failure.message))
-            if failure.wait is None:
-                await self.clock.sleep(host.pause(attempt - 1))
-
-    async def _once(
-        self, method: str, url: URL, limit: int, headers: Mapping[str, str], form: Mapping[str, str] | None
-    ) -> Answer:
+        place = host_of(url)
         proxy = _proxy(url.scheme, url.host or "", url.port or 0)
         self.rule.check(url, by_proxy=proxy is not None)
+        host = self._hosts.get(place)
+        if host is None:
+            host = self._hosts[place] = Host(place, self.limits, self.clock)
+        # A request keeps its turn through all its attempts: a host that is down is found out by the first few.
+        async with host:
+            for attempt in range(self.limits.attempts):
+                await host.ready()
+                self.requests[place, kind] += 1
+                try:
+                    answer = await self._once(method, url, proxy, limit, headers, form)
+                    host.worked()
+                    return answer
+                except _Again as trouble:
+                    failure = trouble
+                if failure.wait is not None:
+                    host.throttled(failure.wait)
+                elif attempt + 1 < self.limits.attempts:
+                    await self.clock.sleep(host.pause(attempt))
+            raise host.failed(RegistryError(failure.message))
+
+    async def _once(
+        self, method: str, url: URL, proxy: _Proxy | None, limit: int, headers: Mapping[str, str], form: Mapping[str, str] | None
+    ) -> Answer:
         session = self._session(proxied=proxy is not None)
-        place = _place(url)
+        place = host_of(url)
         try:
             async with session.request(
                 method,
@@ -139,8 +146,8 @@ class Wire:
                 headers=headers,
                 data=form,
                 allow_redirects=False,
-                proxy=proxy[0] if proxy else None,
-                proxy_headers=proxy[1] if proxy else None,
+                proxy=proxy.url if proxy else None,
+                proxy_headers=proxy.headers if proxy else None,
                 ssl=_tls() if url.scheme == "https" else True,
             ) as response:
                 body = await _read(response, limit, place)
@@ -235,15 +242,16 @@ def _hop(origin: URL, location: str) -> URL:
     try:
         target = origin.join(URL(location))
     except ValueError:
-        raise RegistryError(f"{_place(origin)} redirects to something that is not a URL") from None
+        raise RegistryError(f"{host_of(origin)} redirects to something that is not a URL") from None
     if target.scheme not in ("http", "https") or not target.host or target.user is not None:
-        raise RegistryError(f"{_place(origin)} redirects to something that is not a plain web address")
+        raise RegistryError(f"{host_of(origin)} redirects to something that is not a plain web address")
     if origin.scheme == "https" and target.scheme == "http":
-        raise RegistryError(f"{_place(origin)} redirects to unencrypted http at {_place(target)}; it was not followed")
+        raise RegistryError(f"{host_of(origin)} redirects to unencrypted http at {host_of(target)}; it was not followed")
     return target
 
 
-def _place(url: URL) -> str:
+def host_of(url: URL) -> str:
+    """The host of a URL and its port, unless that is the usual one."""
     host = url.raw_host or "?"
     host = f"[{host}]" if ":" in host else host
     return host if url.is_default_port() else f"{host}:{url.port}"
@@ -265,8 +273,8 @@ def _tls() -> ssl.SSLContext:
 
 
 @lru_cache(maxsize=4096)
-def _proxy(scheme: str, host: str, port: int) -> tuple[URL, Mapping[str, str]] | None:
-    """The proxy for a host by the environment, and the header with which it is asked; None: connect directly."""
+def _proxy(scheme: str, host: str, port: int) -> _Proxy | None:
+    """The proxy for a host by the environment; None: connect directly."""
     found = urllib.request.getproxies()
     address = found.get(scheme)
     if not address or urllib.request.proxy_bypass(f"{host}:{port}"):
@@ -280,7 +288,7 @@ def _proxy(scheme: str, host: str, port: int) -> tuple[URL, Mapping[str, str]] |
     headers = {}
     if url.user:
         headers["Proxy-Authorization"] = aiohttp.encode_basic_auth(url.user, url.password or "")
-    return url.with_user(None), headers
+    return _Proxy(url.with_user(None), headers)
 
 
 def forget_environment() -> None:
