@@ -23,9 +23,9 @@ import structlog
 
 from bot.forges.base import Denied, ForgeError, Moved, Unreachable
 from bot.forges.git_address import object_id
-from bot.forges.git_errors import BrokenClone, is_broken, network_trouble, push_trouble
+from bot.forges.git_errors import BrokenClone, lacks_objects, network_trouble, push_trouble
 from bot.forges.git_objects import read_batch
-from bot.forges.gitcli import MIB, Git, write_home
+from bot.forges.gitcli import MIB, Answer, Git, write_home
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -250,8 +250,6 @@ class Clone:
             return None
         if _NOT_THERE.search(answer.err):
             return Moved(f"{self.git.address.name}: what was to be fetched is there no more")
-        if is_broken(answer.err):
-            return BrokenClone(self.git.redact(answer.err.strip()[-300:]))
         return network_trouble(self.git.address.name, "fetching", answer.err, self.git.redact)
 
     def _promise(self) -> dict[str, str]:
@@ -322,16 +320,25 @@ class Clone:
         """Move refs of the remote, all or none, each only from the value that was read.
 
         Raises Moved where one stands elsewhere by now, Refused where the remote says no, other ForgeErrors for other trouble."""
-        leases = [f"--force-with-lease={update.ref}:{update.old or ''}" for update in updates]
-        specs = [f"{object_id(update.new) if update.new else ''}:{update.ref}" for update in updates]
-        answer = await self.git.exchange(
-            "push", "--porcelain", "--atomic", "--no-verify", "--no-signed", "--no-recurse-submodules", *leases,
-            "--end-of-options", "origin", *specs,
-            config=self._promise(),
-        )  # fmt: skip
+        answer = await self._pushing(updates, fetching=False)
+        if answer.code and lacks_objects(answer.err):
+            # The base moved, so git no longer sees that the remote has what is under our commit, and misses file contents.
+            # With the new base at hand it misses few, and may fetch these.
+            listing = await self.listing()
+            moved = {ref: listing.refs[ref] for ref in await self._seen() if ref in listing.refs}
+            await self.bring(moved, listing)
+            answer = await self._pushing(updates, fetching=True)
         if answer.code:
             raise push_trouble(self.git.address.name, doing, answer.out.decode("utf-8", "replace"), answer.err, self.git.redact)
         await self._keep(updates)
+
+    async def _pushing(self, updates: Sequence[RefUpdate], *, fetching: bool) -> Answer:
+        leases = [f"--force-with-lease={update.ref}:{update.old or ''}" for update in updates]
+        specs = [f"{object_id(update.new) if update.new else ''}:{update.ref}" for update in updates]
+        return await self.git.exchange(
+            "push", "--porcelain", "--atomic", "--no-verify", "--no-signed", "--no-recurse-submodules", *leases,
+            "--end-of-options", "origin", *specs, config=self._promise(), fetching=fetching,
+        )  # fmt: skip
 
     async def _keep(self, updates: Sequence[RefUpdate]) -> None:
         # Our own commits, fetched again at the clone's depth, would be cut off from their parents.

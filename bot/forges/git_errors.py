@@ -1,7 +1,7 @@
 """What git said on standard error becomes a ForgeError with plain words.
 
-Git has no error codes, so its English sentences are read (it runs with LC_ALL=C). What is in no row of the tables is
-trouble of the connection: `Unreachable`, to be tried again.
+Git has no error codes, so its English sentences are read (it runs with LC_ALL=C). What is in no row of the table
+may be the fault of the clone that was kept: it is made anew, once, and what then fails again is `Unreachable`, to be tried again.
 """
 
 from __future__ import annotations
@@ -43,34 +43,33 @@ _TABLE: tuple[tuple[str, type[ForgeError], str | None], ...] = (
     (r"connection refused|failed to connect|could not connect", Unreachable, "the remote does not answer"),
     (r"timed out|timeout", Unreachable, "the remote did not answer in time"),
     (r"returned error: 5\d\d", Unreachable, "the remote has trouble of its own"),
+    (r"hung up|early eof|disconnect|rpc failed|connection reset|broken pipe|unable to access|curl", Unreachable, None),
 )  # fmt: skip
 
+# Said of the kept clone, even where words of the connection follow.
 _BROKEN = re.compile(
-    r"\.lock': file exists|shallow file has changed|unresolved deltas|did not send all necessary objects|bad object|"
-    r"is corrupt|unable to read|invalid index-pack|missing necessary objects|could not parse|not our ref|"
-    r"unadvertised object|upload-pack: not our|bad config|loose object",
-    re.IGNORECASE,
+    r"\.lock': file exists|bad object|error in object|is corrupt|unresolved deltas|necessary objects", re.IGNORECASE
 )
-
-
 _LOST_RACE = re.compile(
     r"stale info|fetch first|already exists|incorrect old value|but expected|cannot lock ref|failed to update ref|unable to lock"
 )
 _IN_THE_WAY = re.compile(r"' exists; cannot create|cannot lock ref '.*': there is a non-empty directory|is a directory")
 
 
-def is_broken(stderr: str) -> bool:
-    """Whether a failed exchange with the remote may be the fault of the clone that was kept."""
-    return _BROKEN.search(stderr) is not None
-
-
-def network_trouble(name: str, doing: str, stderr: str, redact: Redact) -> ForgeError:
+def network_trouble(name: str, doing: str, stderr: str, redact: Redact) -> ForgeError | BrokenClone:
     """The error for a failed exchange: `doing` says what was tried, `name` where; the words hold no secret."""
     low = stderr.lower()
-    for pattern, kind, words in _TABLE:
-        if re.search(pattern, low):
-            return kind(f"{name}: {doing}: {words or telling(stderr, redact)}")
-    return Unreachable(f"{name}: {doing}: {telling(stderr, redact)}")
+    words = telling(stderr, redact)
+    if not _BROKEN.search(low):
+        for pattern, kind, ours in _TABLE:
+            if re.search(pattern, low):
+                return kind(f"{name}: {doing}: {ours or words}")
+    return BrokenClone(f"{doing}: {words}")
+
+
+def lacks_objects(stderr: str) -> bool:
+    """Whether a push failed only because the clone was made without file contents."""
+    return re.search(r"could not fetch [0-9a-f]+ from promisor remote", stderr) is not None
 
 
 def push_trouble(name: str, doing: str, report: str, stderr: str, redact: Redact) -> ForgeError | BrokenClone | Refused:
@@ -87,8 +86,6 @@ def push_trouble(name: str, doing: str, report: str, stderr: str, redact: Redact
         reason = re.sub(r"\A\[.*?\] \((.*)\)\Z", r"\1", reasons[0])
         theirs = "\n".join(line for line in stderr.splitlines() if line.startswith("remote: "))
         return Refused(f"{redact(reason)}: {telling(theirs, redact)}" if theirs else redact(reason))
-    if is_broken(stderr):
-        return BrokenClone(redact(stderr.strip()[-300:]))
     return network_trouble(name, doing, stderr, redact)
 
 

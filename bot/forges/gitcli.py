@@ -19,7 +19,7 @@ from pathlib import Path
 
 from bot.forges.base import Denied, Unreachable
 from bot.forges.git_address import Address
-from bot.forges.git_errors import BrokenClone, is_broken, network_trouble
+from bot.forges.git_errors import BrokenClone, network_trouble
 
 _PASSED_ON = (
     "PATH", "TMPDIR", "LD_LIBRARY_PATH", "SSH_AUTH_SOCK", "SSL_CERT_FILE", "SSL_CERT_DIR",
@@ -37,6 +37,8 @@ _CONFIG = {
     "fetch.recurseSubmodules": "false",
     "submodule.recurse": "false",
     "push.recurseSubmodules": "no",
+    # No deltas in what is pushed: git would want the old contents for them, which the clone may not have.
+    "pack.window": "0",
     "merge.renames": "false",
     "diff.renames": "false",
     "http.followRedirects": "initial",
@@ -107,35 +109,34 @@ class Git:
             raise BrokenClone(f"git {args[0]}: {answer.err.strip()[-300:]}")
         return answer
 
-    async def remote(
-        self, doing: str, *args: str, stdin: bytes = b"", config: Mapping[str, str] | None = None, limit: int = 64 * MIB
-    ) -> bytes:
+    async def remote(self, doing: str, *args: str, stdin: bytes = b"") -> bytes:
         """Standard output of a command that speaks with the remote. Raises ForgeError or BrokenClone."""
-        answer = await self.exchange(*args, stdin=stdin, config=config, limit=limit)
+        answer = await self.exchange(*args, stdin=stdin)
         if answer.code:
-            if is_broken(answer.err):
-                raise BrokenClone(f"git {args[0]}: {self.redact(answer.err.strip()[-300:])}")
             raise network_trouble(self.address.name, doing, answer.err, self.redact)
         return answer.out
 
     async def exchange(
-        self, *args: str, stdin: bytes = b"", config: Mapping[str, str] | None = None, limit: int = 64 * MIB
+        self, *args: str, stdin: bytes = b"", config: Mapping[str, str] | None = None, fetching: bool = False
     ) -> Answer:
-        """As `remote`, whatever the exit code."""
-        extra: dict[str, str] = {"GIT_ALLOW_PROTOCOL": "http:https" if self.address.scheme == "http" else self.address.scheme}
-        return await self._run(args, stdin, extra, limit, remote=True, config=config)
+        """As `remote`, whatever the exit code. With `fetching`, git may fetch what it lacks on the way."""
+        extra = {
+            "GIT_ALLOW_PROTOCOL": "http:https" if self.address.scheme == "http" else str(self.address.scheme),
+            "GIT_NO_LAZY_FETCH": "0" if fetching else "1",
+        }
+        return await self._run(args, stdin, extra, 64 * MIB, remote=True, config=config)
 
     async def _run(
         self,
         args: tuple[str, ...],
         stdin: bytes,
-        extra: dict[str, str],
+        extra: Mapping[str, str],
         limit: int,
         *,
         remote: bool,
         config: Mapping[str, str] | None = None,
     ) -> Answer:
-        env = self._base | extra
+        env = self._base | dict(extra)
         if (self.clone / "HEAD").exists():
             env["GIT_DIR"] = str(self.clone)
         if config:
@@ -217,7 +218,7 @@ def _environment(address: Address, home: Path, access: Access) -> dict[str, str]
         "GIT_CEILING_DIRECTORIES": str(home.parent),
     }
     if "SSL_CERT_FILE" in env:
-        # Git built with GnuTLS does not read OpenSSL's variable.
+        # Git built with GnuTLS does not read OpenSSL's variable; git's own wins where both are set.
         env.setdefault("GIT_SSL_CAINFO", env["SSL_CERT_FILE"])
     config = dict(_CONFIG) | {"remote.origin.url": address.url}
     if address.path:

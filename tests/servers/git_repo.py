@@ -11,9 +11,14 @@ from pathlib import Path
 def run_git(*args: str, cwd: Path, check: bool = True, stdin: bytes | None = None) -> str:
     """Standard output of git as a person runs it, with no configuration of the machine."""
     env = {
-        "PATH": os.environ["PATH"], "HOME": str(cwd), "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C",
-        "GIT_AUTHOR_NAME": "Ada", "GIT_AUTHOR_EMAIL": "ada@example.com", "GIT_COMMITTER_NAME": "Ada", "GIT_COMMITTER_EMAIL": "ada@example.com",
-    }  # fmt: skip
+        "PATH": os.environ["PATH"],
+        "HOME": str(cwd),
+        "GIT_CONFIG_GLOBAL": "/dev/null",
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "LC_ALL": "C",
+    }
+    env |= {f"GIT_{role}_NAME": "Ada" for role in ("AUTHOR", "COMMITTER")}
+    env |= {f"GIT_{role}_EMAIL": "ada@example.com" for role in ("AUTHOR", "COMMITTER")}
     done = subprocess.run(["git", *args], cwd=cwd, env=env, input=stdin, capture_output=True, check=False)
     if check and done.returncode:
         raise AssertionError(f"git {args}: {done.stderr.decode()}")

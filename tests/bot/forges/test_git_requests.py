@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,13 +12,8 @@ import pytest
 from bot.forges.base import Denied, Landed, Landing, Moved, NotLanded
 from bot.forges.git import GitForge
 from rules.merging import Method
-from rules.proposals import FileChange, Message, Proposal, Stream
+from tests.bot.forges.git_wishes import BRANCH, LANDING, MESSAGE, NOW, head_of, wish
 from tests.servers.git_repo import GitRepo
-
-NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-MESSAGE = Message("Update web from 1.0.0 to 1.1.0", "Tagboat-Image: docker.io/library/web\nTagboat-Update: minor")
-LANDING = Message("Update web from 1.0.0 to 1.1.0 [skip ci]", "Tagboat-Image: docker.io/library/web\nTagboat-Update: minor")
-BRANCH = "tagboat/web-12345678"
 
 
 @pytest.fixture
@@ -35,20 +29,6 @@ def make_forge(repo: GitRepo, tmp_path: Path) -> Callable[[], GitForge]:
 @pytest.fixture
 def forge(make_forge: Callable[[], GitForge]) -> GitForge:
     return make_forge()
-
-
-def wish(
-    version: str = "1.1.0", path: str = "app.yaml", mode: str = "100644", branch: str = BRANCH, base: str = "main"
-) -> Proposal:
-    stream = Stream(base, "docker.io/library/web", "rule")
-    data = f"image: web:{version}\n".encode()
-    message = Message(f"Update web from 1.0.0 to {version}", MESSAGE.body)
-    files = (FileChange(path, mode, "0" * 40, data),)
-    return Proposal(stream, branch, f"Update web to {version}", "Why: newer.\n", message, files, (), f"fp-{version}", ("images",))
-
-
-async def head_of(forge: GitForge) -> str:
-    return (await forge.look()).heads["main"]
 
 
 async def test_open_writes_branch_and_record(repo: GitRepo, forge: GitForge) -> None:
