@@ -18,7 +18,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
@@ -27,8 +27,10 @@ from yarl import URL
 from bot.registries.base import NotListed
 
 _NAT64 = IPv6Network("64:ff9b::/96")
-# Azure answers machines about themselves, and hands them certificates, from an address in its public range.
-_INTERNAL_ALL_THE_SAME = frozenset({ip_address("168.63.129.16")})
+# Python's own list differs between its versions, and Azure answers machines about themselves from its public range.
+_INTERNAL_ALL_THE_SAME = tuple(
+    map(ip_network, ("168.63.129.16/32", "192.0.0.0/24", "64:ff9b:1::/48", "2001::/23", "3fff::/20", "5f00::/16"))
+)
 _PRIVATE_ENDINGS = (".localhost", ".local", ".internal", ".intranet", ".private", ".corp", ".home", ".lan", ".home.arpa", ".svc")
 
 
@@ -45,7 +47,7 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
     return (
         address.is_global
         and not (address.is_multicast or address.is_reserved or address.is_unspecified)
-        and address not in _INTERNAL_ALL_THE_SAME
+        and not any(address in network for network in _INTERNAL_ALL_THE_SAME)
     )
 
 
@@ -97,10 +99,14 @@ class CheckedResolver(AbstractResolver):
 
 def host_and_port(host: str, *, default: int) -> tuple[str, int]:
     """`registry.example:5000` in its two parts; IPv6 addresses stand in brackets. Raises ValueError where it is no host."""
-    url = URL(f"https://{host}")
-    if url.host is None or url.path not in ("", "/") or url.user is not None or url.query_string:
+    try:
+        url = URL(f"https://{host}")
+        port = url.explicit_port
+    except ValueError:
+        url, port = URL(), None
+    if url.host is None or "/" in host or url.user is not None or url.query_string or url.fragment:
         raise ValueError(f"{host!r} is not a host or host:port")
-    return url.host, url.explicit_port or default
+    return url.host, port or default
 
 
 def refusal(host: str, port: int, address: str | None) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from urllib.parse import urljoin, urlsplit, urlunsplit
+from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 
 from bot.registries.base import RegistryError
 
@@ -41,9 +41,13 @@ def _next(asked: str, target: str) -> str:
     here = urlsplit(asked)
     try:
         there = urlsplit(urljoin(asked, target))
-        same = (there.scheme, there.hostname, there.port or 0) == (here.scheme, here.hostname, here.port or 0)
+        same = _origin(there) == _origin(here)
     except ValueError:
         raise RegistryError(f"{here.netloc} sends a link to the next page of tags that cannot be read") from None
     if not same or there.username is not None:
         raise RegistryError(f"{here.netloc} sends the rest of its tags to {there.hostname or 'nowhere'}; it was not followed")
     return urlunsplit((here.scheme, here.netloc, here.path, there.query, ""))
+
+
+def _origin(url: SplitResult) -> tuple[str, str | None, int | None]:
+    return url.scheme, url.hostname, url.port or {"http": 80, "https": 443}.get(url.scheme)

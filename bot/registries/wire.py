@@ -143,7 +143,8 @@ class Wire:
             async with session.request(
                 method,
                 url,
-                headers=headers,
+                # Only a tunnel has headers of its own; a proxy for plain http reads them from the request.
+                headers={**headers, **proxy.headers} if proxy and url.scheme == "http" else headers,
                 data=form,
                 allow_redirects=False,
                 proxy=proxy.url if proxy else None,

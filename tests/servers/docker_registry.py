@@ -14,6 +14,7 @@ import shutil
 import socket
 import subprocess
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -30,12 +31,12 @@ _HTPASSWD = "ann:$2b$04$SqFemcibmL.raPw6IfJR1u3KyXbyKPEsEUZrrzaCAPiFnCJK1ZL1O"
 
 
 class DockerRegistry:
-    """A running registry. `with_login`: it wants USER and PASSWORD. `http` is added to that part of its configuration."""
+    """A running registry. `with_login`: it wants USER and PASSWORD; `auth` is that part of its configuration."""
 
-    def __init__(self, folder: Path, *, with_login: bool = False, http: dict[str, Any] | None = None) -> None:
+    def __init__(self, folder: Path, *, with_login: bool = False, auth: dict[str, Any] | None = None) -> None:
         self.folder = folder
         self.with_login = with_login
-        self._http = http or {}
+        self._auth = auth
         self._process: subprocess.Popen[bytes] | None = None
         self.host = ""
 
@@ -92,11 +93,13 @@ class DockerRegistry:
             "version": 0.1,
             "log": {"level": "error", "accesslog": {"disabled": True}},
             "storage": {"filesystem": {"rootdirectory": str(self.folder / "data")}, "delete": {"enabled": True}},
-            "http": {"addr": self.host, **self._http},
+            "http": {"addr": self.host},
         }
         if self.with_login:
             (self.folder / "htpasswd").write_text(_HTPASSWD)
-            config["auth"] = {"htpasswd": {"realm": "the test registry", "path": str(self.folder / "htpasswd")}}
+            self._auth = {"htpasswd": {"realm": "the test registry", "path": str(self.folder / "htpasswd")}}
+        if self._auth is not None:
+            config["auth"] = self._auth
         (self.folder / "config.yml").write_bytes(_json(config))  # JSON is YAML
         with (self.folder / "log").open("wb") as log:
             self._process = subprocess.Popen(
@@ -108,6 +111,8 @@ class DockerRegistry:
             try:
                 with self._ask("GET", "/v2/"):
                     return True
+            except urllib.error.HTTPError:
+                return True  # it wants a login that is not ours to give
             except OSError:
                 time.sleep(0.025)
         self._process.kill()
