@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 from urllib.parse import quote
 
 from aiohttp import web
@@ -188,13 +188,24 @@ class DemoRegistry:
         if what == "tags" and rest == "list" and request.method == "GET":
             return self._list(name, request)
         if what == "manifests":
-            return await self._put_manifest(name, rest, request) if request.method == "PUT" else self._get_manifest(name, rest)
+            return await self._manifests(name, rest, request)
         if what == "blobs" and rest.startswith("uploads"):
             return await self._upload(name, rest.removeprefix("uploads").strip("/"), request)
         if what == "blobs" and request.method in ("GET", "HEAD"):
             content = self._blobs.get(rest)
             return _error(404, "BLOB_UNKNOWN") if content is None else _found(content, "application/octet-stream", rest)
         return _error(405, "UNSUPPORTED")
+
+    async def _manifests(self, name: str, reference: str, request: web.Request) -> web.Response:
+        match request.method:
+            case "PUT":
+                return await self._put_manifest(name, reference, request)
+            case "GET" | "HEAD":
+                return self._get_manifest(name, reference)
+            case "DELETE":
+                return self._delete_manifest(name, reference)
+            case _:
+                return _error(405, "UNSUPPORTED")
 
     def _list(self, name: str, request: web.Request) -> web.Response:
         where = self._repositories.get(name)
@@ -222,6 +233,15 @@ class DemoRegistry:
         media_type, body = where.manifests[digest]
         return _found(body, media_type, digest)
 
+    def _delete_manifest(self, name: str, reference: str) -> web.Response:
+        where = self._repositories.get(name)
+        if where is None or (reference not in where.manifests and reference not in where.tags):
+            return _error(404, "MANIFEST_UNKNOWN")
+        where.manifests.pop(reference, None)
+        where.tags = {tag: digest for tag, digest in where.tags.items() if reference not in (tag, digest)}
+        where.ordered = None
+        return web.Response(status=202)
+
     async def _put_manifest(self, name: str, reference: str, request: web.Request) -> web.Response:
         body = await request.read()
         digest = _digest(body)
@@ -229,11 +249,11 @@ class DemoRegistry:
         if not is_tag and reference != digest:
             return _error(400, "DIGEST_INVALID")
         try:
-            document: dict[str, Any] = json.loads(body)
-        except ValueError:
+            media_type: str = json.loads(body).get("mediaType") or request.content_type
+        except (ValueError, AttributeError):
             return _error(400, "MANIFEST_INVALID")
         where = self._repositories.setdefault(name, _Repository())
-        self._keep(where, request.content_type if request.content_type != "text/plain" else document["mediaType"], body)
+        self._keep(where, media_type, body)
         if is_tag:
             self._point(where, reference, digest)
             if self.on_push is not None:
