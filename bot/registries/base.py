@@ -18,7 +18,7 @@ class NotListed(RegistryError):
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What a tag points at, read from its manifest (and config). `platforms` like `linux/arm64/v8`; attestations left out.
+    """What a tag points at, read from its manifest (and config). `platforms` are spelled as in `rules.platforms`.
 
     `pushed_at` is None where the registry does not tell. `labels` has the image's labels and, over them, its annotations; with
     `created_at` they are set by whoever built the image (a reproducible build says 1970). Labels inherited from a base image

@@ -4,8 +4,8 @@ Four media types exist, two of Docker's and two of the OCI's, in two shapes: an 
 *manifest* names a config blob that holds platform, labels and time of creation. BuildKit puts attestations into an index as
 manifests for the platform `unknown/unknown`; they are no images and are left out.
 
-Platforms are brought to one spelling, as containerd does: `linux/arm64` for `arm64/v8`, `linux/arm/v7` for plain `arm`.
-What was learned of a digest is true for ever, so it can be kept (`Facts.dump`, `Facts.load`).
+Platforms are brought to one spelling (`rules.platforms`). What was learned of a digest is true for ever, so it can be kept
+(`Facts.dump`, `Facts.load`).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bot.registries.base import Description
+from rules.platforms import platform as spelled
 
 INDEX_TYPES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
 MANIFEST_TYPES = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
@@ -26,8 +27,6 @@ ACCEPT = ", ".join(INDEX_TYPES + MANIFEST_TYPES)
 _KEPT = 1  # version of what `dump` writes
 _LABELS = 200
 _LABEL_LENGTH = 4096
-_ARCHITECTURES = {"x86_64": "amd64", "x86-64": "amd64", "i386": "386", "aarch64": "arm64", "armhf": "arm", "armel": "arm"}
-_VARIANTS = {("arm64", "v8"): "", ("arm64", "8"): "", ("amd64", "v1"): "", ("arm", ""): "v7"}
 
 
 class BadManifest(ValueError):
@@ -100,16 +99,10 @@ def with_config(facts: Facts, body: bytes) -> Facts:
 
 def platform(data: Mapping[str, Any]) -> str | None:
     """`os/architecture[/variant]` in one spelling; None where it is not said, or of an attestation."""
-    system, machine, variant = (str(data.get(key) or "").lower() for key in ("os", "architecture", "variant"))
+    system, machine, variant = (str(data.get(key) or "") for key in ("os", "architecture", "variant"))
     if not system or not machine or (system, machine) == ("unknown", "unknown"):
         return None
-    if machine == "armel":
-        variant = variant or "v6"
-    machine = _ARCHITECTURES.get(machine, machine)
-    if machine == "arm" and variant.isdecimal():
-        variant = f"v{variant}"
-    variant = _VARIANTS.get((machine, variant), variant)
-    return f"{system}/{machine}/{variant}" if variant else f"{system}/{machine}"
+    return spelled(system, machine, variant)
 
 
 def is_genuine(digest: str, body: bytes) -> bool:
