@@ -67,6 +67,7 @@ class Clone:
 
     def __init__(self, git: Git, folder: Path) -> None:
         self.git = git
+        self.name = git.address.name
         self.filtered = git.address.scheme != "file"
         self._folder = folder
         self._path = git.clone
@@ -82,12 +83,12 @@ class Clone:
             try:
                 return await doing()
             except BrokenClone as error:
-                log.warning("clone thrown away", remote=self.git.address.name, why=str(error))
+                log.warning("clone thrown away", remote=self.name, why=str(error))
                 await self.discard()
             try:
                 return await doing()
             except BrokenClone as error:
-                raise Unreachable(f"{self.git.address.name}: {error}") from None
+                raise Unreachable(f"{self.name}: {error}") from None
 
     @asynccontextmanager
     async def _held(self) -> AsyncIterator[None]:
@@ -113,9 +114,7 @@ class Clone:
                 return
             except BlockingIOError:
                 if asyncio.get_running_loop().time() > deadline:
-                    raise Unreachable(
-                        f"{self.git.address.name}: another process has been working in its clone for minutes"
-                    ) from None
+                    raise Unreachable(f"{self.name}: another process has been working in its clone for minutes") from None
                 await asyncio.sleep(0.02)
 
     async def discard(self) -> None:
@@ -249,8 +248,8 @@ class Clone:
         if not answer.code:
             return None
         if _NOT_THERE.search(answer.err):
-            return Moved(f"{self.git.address.name}: what was to be fetched is there no more")
-        return network_trouble(self.git.address.name, "fetching", answer.err, self.git.redact)
+            return Moved(f"{self.name}: what was to be fetched is there no more")
+        return network_trouble(self.name, "fetching", answer.err, self.git.redact)
 
     def _promise(self) -> dict[str, str]:
         # Given to commands that speak with the remote alone: in the clone itself a missing object is just missing,
@@ -329,7 +328,7 @@ class Clone:
             await self.bring(moved, listing)
             answer = await self._pushing(updates, fetching=True)
         if answer.code:
-            raise push_trouble(self.git.address.name, doing, answer.out.decode("utf-8", "replace"), answer.err, self.git.redact)
+            raise push_trouble(self.name, doing, answer.out.decode("utf-8", "replace"), answer.err, self.git.redact)
         await self._keep(updates)
 
     async def _pushing(self, updates: Sequence[RefUpdate], *, fetching: bool) -> Answer:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from bot.forges.base import Change, Commit, ForgeError
 from bot.forges.git_clone import Clone
-from bot.forges.git_objects import LOG_FORMAT, Person, read_changes, read_log, read_tree
+from bot.forges.git_objects import LOG_FORMAT, Person, read_changes, read_commit, read_log, read_tree
 
 # Generations fetched, one step after the other, until two commits meet.
 _DEPTHS = (50, 500)
@@ -42,9 +42,10 @@ async def relation(clone: Clone, head: str, base: str, tips: Mapping[str, str]) 
         return Relation(fork, contained=True, behind=0, conflict=False, adds=False)
     behind = 0 if fork == base else int(await clone.git.local("rev-list", "--count", f"{head}..{base}"))
     tree, conflicting = await _merge_tree(clone, head, base, fork)
-    trees = (await clone.git.local("rev-parse", f"{base}^{{tree}}", f"{head}^{{tree}}", f"{fork}^{{tree}}")).decode().split()
+    facts = await clone.small([head, base, fork])
+    mine, theirs, common = (read_commit(facts[oid]).tree for oid in (head, base, fork))
     # A branch whose own changes cancel out adds nothing, but nothing of it has landed either.
-    adds = bool(conflicting) or tree != trees[0] or trees[1] == trees[2]
+    adds = bool(conflicting) or tree != theirs or mine == common
     return Relation(fork, False, behind, bool(conflicting), adds, tree, conflicting)
 
 
@@ -61,7 +62,7 @@ async def _fork(clone: Clone, head: str, base: str, tips: Mapping[str, str]) -> 
 async def _merge_tree(clone: Clone, head: str, base: str, fork: str) -> tuple[str, tuple[str, ...]]:
     """The tree of merging the two, and the paths that conflict."""
     if fork == base:
-        return (await clone.git.local("rev-parse", f"{head}^{{tree}}")).decode().strip(), ()
+        return read_commit((await clone.small([head]))[head]).tree, ()
     if clone.filtered:
         # Contents are read only where both sides changed a file: these are fetched in one go.
         mine = {change.path: change for change in await changes(clone, fork, head)}

@@ -16,9 +16,12 @@ from bot.forges import git_history
 from bot.forges.git_address import branch_ref
 from bot.forges.git_clone import Clone
 from bot.forges.git_history import Relation
-from bot.forges.git_objects import read_commit
+from bot.forges.git_objects import Person, is_ours, read_commit
 from bot.forges.git_records import RequestRecord
+from rules.merging import Method, Protection, Readiness
+from rules.plan import PullRequest
 
+METHODS: tuple[Method, ...] = ("merge", "squash", "fast-forward")
 _KEPT_LIMIT = 2000
 
 Heads = Mapping[str, str]
@@ -27,8 +30,9 @@ Heads = Mapping[str, str]
 class People:
     """Compares records with the refs of a listing (`refs`: full names to commits). Comparisons of two commits are remembered."""
 
-    def __init__(self, clone: Clone, now: Callable[[], datetime]) -> None:
+    def __init__(self, clone: Clone, us: Person, now: Callable[[], datetime]) -> None:
         self._clone = clone
+        self._us = us
         self._now = now
         self._relations: dict[tuple[str, str], Relation] = {}
 
@@ -42,11 +46,10 @@ class People:
 
     async def _compare(self, record: RequestRecord, head: str, base: str, refs: Heads) -> Relation:
         if head != base:
-            facts = await self._clone.small([head, base])
-            mine, under = read_commit(facts[head]), read_commit(facts[base])
+            mine = read_commit((await self._clone.small([head]))[head])
             if mine.parents == (base,):
                 # As we leave a branch. A clone that is cut off right here could not tell; the commit itself does.
-                return Relation(base, behind=0, conflict=False, adds=mine.tree != under.tree, merged_tree=mine.tree)
+                return Relation(base, behind=0, conflict=False, adds=True, merged_tree=mine.tree)
         tips = {ref: refs[ref] for ref in (branch_ref(record.branch), branch_ref(record.base)) if ref in refs}
         return await git_history.relation(self._clone, head, base, tips)
 
@@ -87,3 +90,15 @@ class People:
         if landed is not None:
             return replace(record, state="merged", landed=landed, ended_at=self._now())
         return replace(record, state="closed", reason=reason, ended_at=self._now())
+
+    async def request(self, record: RequestRecord, refs: Heads, relation: Relation | None) -> PullRequest:
+        """The request of a record; an open one has its readiness, where `relation` is known."""
+        head = refs.get(branch_ref(record.branch))
+        if record.state != "open" or head is None:
+            return record.request()
+        if relation is None:
+            return record.request(head)
+        facts = read_commit((await self._clone.small([head]))[head])
+        author = self._us.name if is_ours(facts.committer, facts.message, self._us) else facts.committer
+        protection = Protection(allowed_methods=METHODS)
+        return record.request(head, Readiness(facts.message, author, relation.behind, relation.conflict, protection))

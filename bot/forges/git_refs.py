@@ -42,7 +42,7 @@ class Refs:
         listing = await self.listing()
         ref = f"{PREFIX}{number}"
         if ref not in listing.refs:
-            raise Moved(f"{self._clone.git.address.name}: the record of request {number} is gone")
+            raise Moved(f"{self._clone.name}: the record of request {number} is gone")
         return load((await self._clone.small([listing.refs[ref]]))[listing.refs[ref]], ref)
 
     async def write(self, record: RequestRecord) -> RefUpdate:
