@@ -11,7 +11,7 @@ from bot.forges.git_clone import Clone
 from bot.forges.git_objects import LOG_FORMAT, Person, read_changes, read_commit, read_log, read_tree
 
 # Generations fetched, one step after the other, until two commits meet.
-_DEPTHS = (50, 500)
+_DEPTHS = (50, 500, 5000)
 _HISTORY_DEPTH = 500
 _HISTORY_LIMIT = 300
 

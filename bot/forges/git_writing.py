@@ -179,7 +179,7 @@ class Writer:
     async def _landing_commit(self, record: RequestRecord, landing: Landing, base: str, listing: Listing) -> str | NotLanded:
         relation = await self._people.relation(record, landing.head, base, listing.refs)
         if relation.fork is None:
-            return NotLanded(None, "branch and base have no common commit within reach")
+            return NotLanded(409, "the branch is too far behind its base to be compared with it")
         if relation.conflict:
             return NotLanded(409, f"conflicts in {', '.join(relation.conflicting[:3])}")
         if relation.merged_tree in (None, read_commit((await self._clone.small([base]))[base]).tree):
