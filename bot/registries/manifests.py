@@ -59,7 +59,7 @@ class Facts:
     def described(self) -> Description:
         """The same, as callers know it."""
         return Description(
-            self.digest, frozenset(self.platforms), self.labels, size=self.size, created_at=_moment(self.created_at)
+            self.digest, frozenset(self.platforms), self.labels, size=self.size, created_at=moment(self.created_at)
         )
 
 
@@ -67,7 +67,7 @@ def read(digest: str, media_type: str, body: bytes) -> Facts:
     """Facts from a manifest's bytes. Raises BadManifest."""
     data = _object(body)
     kind = data.get("mediaType") or media_type.partition(";")[0].strip()
-    annotations = _labels(data.get("annotations"))
+    annotations = labels(data.get("annotations"))
     if kind in INDEX_TYPES or isinstance(data.get("manifests"), list):
         entries = list(_entries(data.get("manifests")))
         return Facts(digest, dict(reversed(entries)), annotations, is_index=True)
@@ -84,14 +84,14 @@ def with_config(facts: Facts, body: bytes) -> Facts:
     """The facts of one image, completed by its config blob. Annotations stay over labels. Raises BadManifest."""
     data = _object(body)
     inner = data.get("config")
-    labels = _labels(inner.get("Labels")) if isinstance(inner, dict) else {}
+    inherited = labels(inner.get("Labels")) if isinstance(inner, dict) else {}
     created = data.get("created")
     # The config of an artifact that is no image (a Helm chart, a policy) names no platform.
     name = platform(data)
     return Facts(
         facts.digest,
         {name: facts.digest} if name else {},
-        {**labels, **facts.labels},
+        {**inherited, **facts.labels},
         created_at=created if isinstance(created, str) else None,
         size=facts.size,
     )
@@ -125,7 +125,8 @@ def _entries(manifests: object) -> Iterator[tuple[str, str]]:
             yield name, entry["digest"]
 
 
-def _labels(found: object) -> dict[str, str]:
+def labels(found: object) -> dict[str, str]:
+    """Labels or annotations, as far as they are texts of a bearable number and length."""
     if not isinstance(found, dict):
         return {}
     fitting = ((k, v) for k, v in found.items() if isinstance(v, str) and len(k) + len(v) <= _LABEL_LENGTH)
@@ -142,9 +143,10 @@ def _object(body: bytes) -> dict[str, Any]:
     return data
 
 
-def _moment(text: str | None) -> datetime | None:
+def moment(text: object) -> datetime | None:
+    """A moment by RFC 3339, in UTC where it names no zone; None where it is none."""
     try:
-        found = datetime.fromisoformat(text) if text else None
+        found = datetime.fromisoformat(text) if isinstance(text, str) and text else None
     except ValueError:
         return None
     return found.replace(tzinfo=UTC) if found and found.tzinfo is None else found

@@ -91,8 +91,8 @@ class OciRegistry:
         answer = await self._ask("GET", first + self._page, repository, "listings", _PAGE_LIMIT)
         if self._page and (answer.status == 405 or (answer.status == 400 and _code(answer) != "NAME_INVALID")):
             # The registry does not take this page size: it is asked for its own.
-            self._page = ""
             answer = await self._ask("GET", first, repository, "listings", _PAGE_LIMIT)
+            self._page = "" if answer.status == 200 else self._page
         tags = self._listed(answer, repository)
         if "Link" not in answer.headers:
             return tags
@@ -155,10 +155,9 @@ class OciRegistry:
         return {}
 
     async def _facts(self, repository: str, digest: str) -> Facts | None:
-        kept = await self._cache.manifest(digest)
-        facts = Facts.load(kept) if kept is not None else None
-        if facts is not None:
-            return facts
+        kept = await self._kept(digest)
+        if kept is not None:
+            return kept
         answer = await self._ask(
             "GET", self._manifest(repository, digest), repository, "manifests", _MANIFEST_LIMIT, accept=ACCEPT
         )
@@ -175,6 +174,10 @@ class OciRegistry:
             raise RegistryError(f"{self.host}: what {repository}@{digest[:19]}… points at is {error}") from error
         await self._cache.keep_manifest(digest, facts.dump())
         return facts
+
+    async def _kept(self, digest: str) -> Facts | None:
+        text = await self._cache.manifest(digest)
+        return Facts.load(text) if text is not None else None
 
     async def _blob(self, repository: str, digest: str) -> bytes:
         if not is_digest(digest):

@@ -21,6 +21,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from bot.registries.addresses import AddressRule, host_and_port
 from bot.registries.base import Credentials, Description, Registry, RegistryError
+from bot.registries.harbor import HarborRegistry
 from bot.registries.limits import Clock, Limits, Quota
 from bot.registries.oci import ManifestCache, MemoryCache, OciRegistry
 from bot.registries.wire import RequestKind, Wire
@@ -55,28 +56,7 @@ class RegistryAccess:
         return for_repository is not None and matches_any(self.for_repositories, for_repository)
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What a registry is built from. `insecure` holds for the host, whichever row it is asked with."""
-
-    wire: Wire
-    access: RegistryAccess
-    cache: ManifestCache
-
-
-def _oci(parts: Parts) -> Registry:
-    access = parts.access
-    return OciRegistry(
-        parts.wire,
-        access.host,
-        access.credentials,
-        insecure=access.insecure,
-        auth_hosts=access.auth_hosts,
-        cache=parts.cache,
-    )
-
-
-KINDS: dict[str, Callable[[Parts], Registry]] = {"oci": _oci}
+KINDS: dict[str, type[OciRegistry]] = {"oci": OciRegistry, "harbor": HarborRegistry}
 
 
 class _Outcome(Generic[_T]):
@@ -164,10 +144,13 @@ class Registries:
         key = ("describe", *scope, name, digest, labels)
         return await self._once(key, lambda: registry.describe(name, digest, labels=labels), no_older_than)
 
-    async def pushed(self, image: str, tags: Iterable[str], *, for_repository: str | None = None) -> dict[str, datetime]:
+    async def pushed(
+        self, image: str, tags: Iterable[str], *, for_repository: str | None = None, no_older_than: float | None = None
+    ) -> dict[str, datetime]:
         """When tags were pushed, for those of which the registry can tell. Raises RegistryError."""
-        registry, _, name = self._find(image, for_repository)
-        return dict(await registry.pushed(name, tuple(tags)))
+        registry, scope, name = self._find(image, for_repository)
+        wanted = tuple(tags)
+        return dict(await self._once(("pushed", *scope, name, wanted), lambda: registry.pushed(name, wanted), no_older_than))
 
     def forget(self) -> None:
         """Drop what was read of tags, so that the next pass reads anew. Logins, connections and manifests are kept."""
@@ -227,7 +210,11 @@ class Registries:
         key = (host, chosen)
         registry = self._registries.get(key)
         if registry is None:
-            registry = self._registries[key] = self._build(host, rows, chosen)
+            try:
+                registry = self._registries[key] = self._build(host, rows, chosen)
+            except ValueError:
+                # The grammar of images allows ports and addresses that cannot be.
+                raise RegistryError(f"{host} is not a host that can be asked") from None
         found = self._found[image, for_repository] = (registry, key, repository)
         return found
 
@@ -238,8 +225,15 @@ class Registries:
             access = replace(rows[0], credentials=None)
         else:
             access = RegistryAccess(host)
-        access = replace(access, insecure=any(row.insecure for row in rows))
-        return KINDS[access.kind](Parts(self._wire, access, self._cache))
+        return KINDS[access.kind](
+            self._wire,
+            access.host,
+            access.credentials,
+            # Of a host, not of a row: it does not answer in two ways.
+            insecure=any(row.insecure for row in rows),
+            auth_hosts=access.auth_hosts,
+            cache=self._cache,
+        )
 
 
 def _canonical_host(host: str) -> str:

@@ -194,13 +194,17 @@ async def _read(response: aiohttp.ClientResponse, limit: int, place: str) -> byt
     if length is not None and "Content-Encoding" not in response.headers and length <= limit:
         return await response.read()
     parts: list[bytes] = []
-    size = 0
-    async for part in response.content.iter_any():
-        size += len(part)
-        if size > limit:
-            response.close()
-            raise RegistryError(f"{place} sent more than {limit // 1024} KiB where far less was expected; it was not read")
-        parts.append(part)
+    size = 0 if response.method == "HEAD" else length or 0
+    if size <= limit:
+        size = 0
+        async for part in response.content.iter_any():
+            size += len(part)
+            parts.append(part)
+            if size > limit:
+                break
+    if size > limit:
+        response.close()
+        raise RegistryError(f"{place} sends more than {limit // 1024} KiB where far less is expected; it was not read")
     return b"".join(parts)
 
 

@@ -148,7 +148,7 @@ async def test_an_anonymous_token_is_fetched_from_public_places_only() -> None:
         (reply(404), "answers with status 404"),
         (reply(500), "answers with status 500"),
         (reply(429, headers={"Retry-After": "900"}), "allows no more requests until"),
-        (reply(200, b"x" * 300_000), "sent more than 256 KiB"),
+        (reply(200, b"x" * 300_000), "sends more than 256 KiB"),
     ],
 )
 async def test_a_token_service_in_trouble(answer: bytes, words: str) -> None:

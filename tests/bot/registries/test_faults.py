@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import hashlib
+import io
 import time
 
 import pytest
@@ -64,7 +66,7 @@ def registry(
         pytest.param([reply(200, b'{"tags": [1, 2]}')], "it sent something else", 1, id="tags no texts"),
         pytest.param([reply(200, b'["1.0"]')], "it sent something else", 1, id="no object"),
         pytest.param([HTML], "it sent a page of HTML", 1, id="HTML"),
-        pytest.param([reply(200, b"x" * (33 * 1024 * 1024))], "sent more than 32768 KiB", 1, id="huge"),
+        pytest.param([reply(200, b"x" * (33 * 1024 * 1024))], "sends more than 32768 KiB", 1, id="huge"),
         pytest.param([LOGIN], "refuses the credentials for acme/web", 2, id="401 for ever"),
         pytest.param([challenge("Negotiate")], "refuses the credentials for acme/web", 1, id="another login"),
         pytest.param([reply(401)], "refuses the credentials for acme/web", 1, id="401 without a challenge"),
@@ -193,6 +195,17 @@ async def test_one_bad_image_does_not_close_its_host() -> None:
             assert await registries.tags(f"{server.host}/acme/good-{n}") == ("1.0",)
             with pytest.raises(RegistryError, match="status 500"):
                 await registries.tags(f"{server.host}/acme/bad-{n}")
+
+
+async def test_a_body_that_unpacks_without_end_is_cut_off() -> None:
+    packed = io.BytesIO()
+    with gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=9) as file:
+        for _ in range(200):
+            file.write(b" " * 2**20)
+    answer = reply(200, packed.getvalue(), {"Content-Encoding": "gzip"})
+    async with FaultServer(answer) as server, registry(server) as registries:
+        with pytest.raises(RegistryError, match="sends more than 32768 KiB"):
+            await registries.tags(f"{server.host}/acme/web")
 
 
 async def test_null_and_hostile_tags_are_left_out() -> None:

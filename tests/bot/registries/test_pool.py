@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bot.demo.registry import DemoRegistry
 from bot.ledger import Ledger
@@ -201,6 +204,13 @@ async def test_a_name_that_is_none(image: str) -> None:
     async with Registries() as registries:
         with pytest.raises(RegistryError):
             await registries.tags(image)
+
+
+@settings(max_examples=100)
+@given(st.from_regex(r"\A([a-zA-Z0-9.-]{1,12}|\[[a-fA-F0-9:]{0,12}\])(:[0-9]{0,7})?/[a-z0-9/._-]{1,10}\Z"))
+def test_any_name_gives_a_registry_or_a_reason(image: str) -> None:
+    with contextlib.suppress(RegistryError):
+        Registries()._find(image, None)
 
 
 @pytest.mark.parametrize("reference", ["", "a/b", "../x", "a?b", "sha256:zz", "a" * 200, "x#y", "%2e%2e"])
