@@ -7,10 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
 
 from bot.registries.base import Credentials, NotListed, RegistryError
 from bot.registries.limits import Clock, Limits
 from bot.registries.pool import Registries, RegistryAccess
+from bot.registries.wire import Answer
 from tests.servers.docker_registry import need_docker_registry
 from tests.servers.faults import Asked, FaultServer, challenge, reply, tags
 from tests.servers.token_service import registry_with_tokens
@@ -208,6 +211,43 @@ async def test_what_a_token_request_says() -> None:
         target = "/token?account=a%20b&service=the+registry&scope=repository%3Aacme%2Fweb%3Apull"
         assert server.targets[1] == f"GET {target}"
         assert server.asked[1].headers["authorization"] == "Basic YW5uOnNlc2FtZQ=="
+
+
+@pytest.mark.parametrize(
+    ("host", "realm", "asked"),
+    [
+        ("docker.io", "https://auth.docker.io/token", True),
+        ("docker.io", "https://auth.docker.io/token/../evil", False),
+        ("docker.io", "https://auth.docker.io.evil.example/token", False),
+        ("docker.io", "https://gitlab.com/jwt/auth", False),
+        ("registry.gitlab.com", "https://gitlab.com/jwt/auth", True),
+        ("registry.gitlab.com", "https://gitlab.com/acme/evil", False),
+        ("ghcr.io", "https://ghcr.io/token", True),
+        ("ghcr.io", "https://ghcr.io:8443/token", False),
+        ("ghcr.io", "http://ghcr.io/token", False),
+        ("harbor.example.com", "https://login.example.com/token", True),
+        ("harbor.example.com", "https://login.example.com:444/token", False),
+    ],
+)
+async def test_the_services_that_are_trusted(host: str, realm: str, asked: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    requests: list[str] = []
+
+    async def fetch(wire: object, method: str, url: URL, kind: str, *, headers: dict[str, str], **rest: object) -> Answer:
+        if kind == "tokens":
+            requests.append(f"{url.with_query(None)} {headers['Authorization']}")
+            return Answer(200, CIMultiDictProxy(CIMultiDict()), b'{"token": "t"}', url)
+        challenge = CIMultiDict({"WWW-Authenticate": f'Bearer realm="{realm}",service="x"'})
+        return Answer(200 if "Authorization" in headers else 401, CIMultiDictProxy(challenge), b'{"tags": ["1"]}', url)
+
+    monkeypatch.setattr("bot.registries.wire.Wire.fetch", fetch)
+    async with Registries([RegistryAccess(host, credentials=ANN, auth_hosts=("login.example.com",))]) as registries:
+        if asked:
+            assert await registries.tags(f"{host}/acme/web") == ("1",)
+            assert requests == [f"{realm} Basic YW5uOnNlc2FtZQ=="]
+        else:
+            with pytest.raises(RegistryError, match="nothing was sent"):
+                await registries.tags(f"{host}/acme/web")
+            assert requests == []
 
 
 def test_credentials_do_not_show() -> None:
