@@ -1,4 +1,4 @@
-"""Whether a request may land now: facts and a rule become Merge, Update, Wait, Block or Skip, each with its reason."""
+"""What a forge tells about a request, and the five answers that a decision about it can have."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Review:
+    """A review. `permission` is what its author may do here (read, triage, write, maintain, admin; None: not known)."""
+
     user: str
     state: str
     permission: str | None = None
@@ -56,10 +58,12 @@ class Protection:
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """A request's readiness as the forge tells it, GitHub and GitLab alike, in the shape of the table that `tagboat decide` reads.
+    """A request's readiness as the forge tells it, alike for all, in the shape of the table that `tagboat decide` reads.
 
     `behind_by` is None where it is not known. `pipeline` is GitLab's status of the pipeline **of the head commit**, None: none.
     `mergeable` and `merge_state` are GitHub's, `detailed_merge_status` is GitLab's, each verbatim.
+    `unresolved_threads` is None where it is not known. `complete` is False where a list could not be read to its end (more checks
+    or reviews than the forge gives at once): then nothing merges on it.
     """
 
     head_message: str
@@ -67,7 +71,7 @@ class Readiness:
     behind_by: int | None
     conflict: bool | None
     protection: Protection
-    from_fork: bool = False
+    from_fork: bool | None = False
     mergeable: str | None = None
     merge_state: str | None = None
     detailed_merge_status: str | None = None
@@ -76,9 +80,14 @@ class Readiness:
     review_decision: str | None = None
     reviews: tuple[Review, ...] = ()
     review_requests: tuple[str, ...] = ()
-    unresolved_threads: int = 0
-    in_merge_queue: bool = False
+    unresolved_threads: int | None = 0
+    in_merge_queue: bool | None = False
     auto_merge: bool = False
+    complete: bool = True
+
+
+UNREAD = Readiness("", "", None, None, Protection(known=False), in_merge_queue=None, complete=False)
+"""The readiness of a request of which none could be read."""
 
 
 @dataclass(frozen=True, slots=True)
