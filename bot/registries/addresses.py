@@ -109,6 +109,12 @@ def host_and_port(host: str, *, default: int) -> tuple[str, int]:
     return url.host, port or default
 
 
+def is_this_machine(host: str) -> bool:
+    """Whether a host is `localhost` or a loopback address as written."""
+    address = _literal(host)
+    return address.is_loopback if address is not None else _plain(host) == "localhost"
+
+
 def refusal(host: str, port: int, address: str | None) -> str:
     """Why a host is not asked, and what an operator can do about it."""
     where = f"{host}:{port}"

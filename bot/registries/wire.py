@@ -24,7 +24,7 @@ import aiohttp
 from multidict import CIMultiDictProxy
 from yarl import URL
 
-from bot.registries.addresses import AddressRule, CheckedResolver
+from bot.registries.addresses import AddressRule, CheckedResolver, is_this_machine
 from bot.registries.base import RegistryError
 from bot.registries.limits import TOO_MANY, Clock, Host, Limits, Quota, is_worth_another_try, quota, retry_after
 
@@ -279,7 +279,9 @@ def _tls() -> ssl.SSLContext:
 
 @lru_cache(maxsize=4096)
 def _proxy(scheme: str, host: str, port: int) -> _Proxy | None:
-    """The proxy for a host by the environment; None: connect directly."""
+    """The proxy for a host by the environment; None: connect directly, as always to this machine itself."""
+    if is_this_machine(host):
+        return None
     found = urllib.request.getproxies()
     address = found.get(scheme)
     if not address or urllib.request.proxy_bypass(f"{host}:{port}"):

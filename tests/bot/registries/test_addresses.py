@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import socket
 from ipaddress import ip_address
 
 import pytest
-from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from bot.registries import addresses
@@ -15,6 +13,7 @@ from bot.registries.base import NotListed, RegistryError
 from bot.registries.limits import Limits
 from bot.registries.pool import Registries, RegistryAccess
 from tests.servers.faults import FaultServer, tags
+from tests.servers.names import Names
 
 
 @pytest.mark.parametrize(
@@ -94,25 +93,6 @@ def test_what_the_url_itself_says(url: str, by_proxy: bool, refused: bool) -> No
             rule.check(URL(url), by_proxy=by_proxy)
     else:
         rule.check(URL(url), by_proxy=by_proxy)
-
-
-class Names(AbstractResolver):
-    """A resolver with a book of its own; a name with several entries gives them one look-up after the other."""
-
-    def __init__(self, book: dict[str, list[list[str]]]) -> None:
-        self.book = book
-
-    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET) -> list[ResolveResult]:
-        entries = self.book[host]
-        found = entries.pop(0) if len(entries) > 1 else entries[0]
-        kinds = {True: socket.AF_INET6, False: socket.AF_INET}
-        return [
-            ResolveResult(hostname=host, host=each, port=port, family=kinds[":" in each], proto=0, flags=socket.AI_NUMERICHOST)
-            for each in found
-        ]
-
-    async def close(self) -> None:
-        pass
 
 
 async def test_a_name_is_judged_by_each_of_its_addresses() -> None:

@@ -7,7 +7,6 @@ import datetime
 import ipaddress
 import ssl
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,27 +16,16 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from yarl import URL
 
+from bot.registries import addresses
 from bot.registries.addresses import AddressRule
 from bot.registries.base import NotListed, RegistryError
 from bot.registries.limits import Limits
 from bot.registries.pool import Registries, RegistryAccess
 from bot.registries.wire import Wire, forget_environment
 from tests.servers.faults import Asked, FaultServer, reply, tags
+from tests.servers.names import Names
 
 QUICK = Limits(attempts=1, connect_timeout=1, read_timeout=1)
-
-
-@pytest.fixture(autouse=True)
-def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    """An environment without proxies and authorities, forgotten again afterwards."""
-    for name in ("http_proxy", "https_proxy", "no_proxy", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
-        monkeypatch.delenv(name, raising=False)
-    forget_environment()
-    yield monkeypatch
-    forget_environment()
 
 
 async def test_a_proxy_is_used_and_gets_its_own_login(environment: pytest.MonkeyPatch) -> None:
@@ -61,12 +49,23 @@ async def test_https_goes_through_a_tunnel(environment: pytest.MonkeyPatch) -> N
         assert "hush" not in str(caught.value)
 
 
-async def test_no_proxy_is_honoured(environment: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("exceptions", "host"),
+    [
+        ("", "127.0.0.1"),  # this machine is never asked through a proxy
+        ("corp.example", "harbor.corp.example"),
+        ("*", "harbor.corp.example"),
+    ],
+)
+async def test_no_proxy_is_honoured(environment: pytest.MonkeyPatch, exceptions: str, host: str) -> None:
+    names = Names({"harbor.corp.example": [["127.0.0.1"]]})
+    environment.setattr(addresses, "ThreadedResolver", lambda loop: names)
     async with FaultServer(tags("proxied")) as proxy, FaultServer(tags("direct")) as server:
         environment.setenv("HTTP_PROXY", f"http://{proxy.host}")
-        environment.setenv("NO_PROXY", "127.0.0.1")
-        async with Registries([RegistryAccess(server.host, insecure=True)], limits=QUICK) as registries:
-            assert await registries.tags(f"{server.host}/acme/web") == ("direct",)
+        environment.setenv("NO_PROXY", exceptions)
+        place = f"{host}:{server.port}"
+        async with Registries([RegistryAccess(place, insecure=True)], limits=QUICK) as registries:
+            assert await registries.tags(f"{place}/acme/web") == ("direct",)
         assert proxy.asked == []
 
 
