@@ -88,6 +88,7 @@ class Clone:
             try:
                 return await doing()
             except BrokenClone as error:
+                await self.git.require_version()
                 raise Unreachable(f"{self.name}: {error}") from None
 
     @asynccontextmanager

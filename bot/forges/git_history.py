@@ -112,10 +112,10 @@ async def landing_commit(clone: Clone, files: Files, head: str | None, base: str
         after = set(await _commits(clone, "--ancestry-path", f"{head}..{base}"))
         return next((commit for commit in reversed(chain) if commit in after), base)
     touching = await _commits(clone, "--first-parent", "--max-count=50", base, "--", *(path for path, _, _ in files))
-    outer = clone.boundary()
+    cut = await _cut_off(clone, touching)
     landed = None
     for commit in touching:
-        if commit in outer or not await stands(clone, files, commit):
+        if commit in cut or not await stands(clone, files, commit):
             break
         landed = commit
     return landed or next(iter(touching), base)
@@ -134,9 +134,14 @@ async def history(
     if since is not None:
         args.append(f"--since={int(since.timestamp())}")
     commits = read_log(await clone.git.local(*args, base, "--", *paths), us)
-    # Where the clone ends, git takes a commit for the one that made every file.
-    outer = clone.boundary()
-    return [commit for commit in commits if commit.oid not in outer]
+    cut = await _cut_off(clone, [commit.oid for commit in commits])
+    return [commit for commit in commits if commit.oid not in cut]
+
+
+async def _cut_off(clone: Clone, oids: Sequence[str]) -> frozenset[str]:
+    """Those of the commits at which the clone ends: git takes each for the one that made every file."""
+    outer = clone.boundary().intersection(oids)
+    return frozenset(oid for oid, data in (await clone.small(outer)).items() if read_commit(data).parents)
 
 
 async def require(clone: Clone, oid: str) -> bool:

@@ -7,12 +7,14 @@ Records move together with their branches (atomic, compare-and-swap pushes), so 
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
 from bot.forges.base import ForgeError
+from bot.forges.git_address import BadAddress, branch_ref, object_id, tree_path
 from bot.forges.git_objects import blob_id
 from rules.merging import Readiness
 from rules.plan import PullRequest, Record
@@ -91,7 +93,8 @@ def wished(proposal: Proposal, onto: str) -> tuple[tuple[str, str, str], ...]:
 
 
 def first_record(number: int, proposal: Proposal, onto: str) -> RequestRecord:
-    """The record of a new request, whose branch is still to be written on `onto`."""
+    """The record of a new request, whose branch is still to be written on `onto`. Raises BadAddress for a wrong branch name."""
+    require_own_branch(proposal.branch, proposal.stream.key)
     blank = RequestRecord(number, proposal.branch, proposal.stream.base, proposal.title, proposal.body, "", onto, "", "")
     return blank.reworded(proposal, onto)
 
@@ -122,13 +125,32 @@ def load(data: bytes, ref: str) -> RequestRecord:
         for key in ("created_at", "ended_at"):
             plain[key] = datetime.fromisoformat(plain[key]) if plain[key] else None
         record = RequestRecord(**plain)
-        texts = (record.branch, record.base, record.title, record.body, record.head, record.onto)
-        if (
-            record.number != number_of(ref)
-            or record.state not in ("open", "closed", "merged")
-            or not all(isinstance(t, str) for t in texts)
-        ):
-            raise ValueError("wrong values")
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        _check(record, ref)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, BadAddress) as error:
         raise ForgeError(f"{ref} is not a record that Tagboat wrote ({type(error).__name__}); delete or repair it") from None
     return record
+
+
+def _check(record: RequestRecord, ref: str) -> None:
+    texts = (record.title, record.body, record.stream, record.fingerprint)
+    if (
+        record.number != number_of(ref)
+        or record.state not in ("open", "closed", "merged")
+        or not all(isinstance(t, str) for t in texts)
+    ):
+        raise ValueError("wrong values")
+    for oid in (record.head, record.onto, *(oid for _, _, oid in record.files), *filter(None, (record.landed, record.left))):
+        object_id(oid)
+    for path, _, _ in record.files:
+        tree_path(path)
+    branch_ref(record.base)
+    require_own_branch(record.branch, record.stream)
+
+
+def require_own_branch(branch: str, stream: str) -> None:
+    """Raises BadAddress where a branch is not named after its stream (see `Stream.branch`).
+
+    Whoever may write records but not, say, the branch `production` cannot have it deleted by a record that names it."""
+    branch_ref(branch)
+    if not branch.endswith("-" + hashlib.sha256(stream.encode()).hexdigest()[:8]):
+        raise BadAddress(f"{branch[:80]!a} is not the branch of the stream {stream[:80]!a}")

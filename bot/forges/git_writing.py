@@ -68,8 +68,6 @@ class Writer:
 
     async def _may_write(self, proposal: Proposal, there: str | None) -> None:
         """A branch by our name without an open request is written over only where its newest commit is ours."""
-        if proposal.branch == proposal.stream.base:
-            raise Denied(f"{self._clone.name}: {proposal.branch!r} is the base branch itself")
         if there is not None:
             facts = read_commit((await self._clone.small([there]))[there])
             if not is_ours(facts.committer, facts.message, self._us):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import shlex
 import signal
 from collections.abc import Mapping
@@ -54,6 +55,7 @@ _HELPER = '!f() { test "$1" = get && printf "username=%s\\npassword=%s\\n" "$TAG
 
 _STDERR_LIMIT = 64 * 1024
 MIB = 1024 * 1024
+MINIMUM = (2, 39)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,13 @@ class Git:
         if answer.code not in ok:
             raise BrokenClone(f"git {args[0]}: {answer.err.strip()[-300:]}")
         return answer
+
+    async def require_version(self) -> None:
+        """Raises Denied where git is too old. Asked only when something went wrong that a newer git would do."""
+        said = (await self.answer("version", ok=(0, 1))).out.decode("utf-8", "replace").strip()
+        found = re.search(r"(\d+)\.(\d+)", said)
+        if found is None or (int(found[1]), int(found[2])) < MINIMUM:
+            raise Denied(f"git {MINIMUM[0]}.{MINIMUM[1]} or newer is needed; here is {said or 'none'}")
 
     async def remote(self, doing: str, *args: str, stdin: bytes = b"") -> bytes:
         """Standard output of a command that speaks with the remote. Raises ForgeError or BrokenClone."""

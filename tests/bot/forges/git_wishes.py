@@ -11,17 +11,19 @@ NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 TRAILERS = "Tagboat-Image: docker.io/library/web\nTagboat-Update: minor"
 MESSAGE = Message("Update web from 1.0.0 to 1.1.0", TRAILERS)
 LANDING = Message("Update web from 1.0.0 to 1.1.0 [skip ci]", TRAILERS)
-BRANCH = "tagboat/web-12345678"
+STREAM = Stream("main", "docker.io/library/web", "rule")
+BRANCH = STREAM.branch("tagboat/")
 
 
 def wish(
-    version: str = "1.1.0", path: str = "app.yaml", mode: str = "100644", branch: str = BRANCH, base: str = "main"
+    version: str = "1.1.0", path: str = "app.yaml", image: str = "web", base: str = "main", prefix: str = "tagboat/"
 ) -> Proposal:
-    """The proposal that `path` is to say `image: web:<version>`."""
-    stream = Stream(base, "docker.io/library/web", "rule")
-    files = (FileChange(path, mode, "0" * 40, f"image: web:{version}\n".encode()),)
+    """The proposal that `path` is to say `image: web:<version>`; each image has a branch of its own."""
+    stream = Stream(base, f"docker.io/library/{image}", "rule")
+    files = (FileChange(path, "100644", "0" * 40, f"image: web:{version}\n".encode()),)
     message = Message(f"Update web from 1.0.0 to {version}", TRAILERS)
-    return Proposal(stream, branch, f"Update web to {version}", "Why: newer.\n", message, files, (), f"fp-{version}", ("images",))
+    title = f"Update web to {version}"
+    return Proposal(stream, stream.branch(prefix), title, "Why: newer.\n", message, files, (), f"fp-{version}", ("images",))
 
 
 async def head_of(forge: GitForge) -> str:

@@ -94,7 +94,7 @@ async def test_two_forges_open_one_request_and_number_two(tmp_path: Path) -> Non
     repo = GitRepo(tmp_path / "repo")
     forges = [GitForge(repo.url, cache=tmp_path / f"cache-{n}", now=lambda: NOW) for n in range(4)]
     bases = [await head_of(forge) for forge in forges]
-    wishes = [wish(), wish(), wish(branch="tagboat/b", path="other.yaml"), wish(branch="tagboat/c", path="third.yaml")]
+    wishes = [wish(), wish(), wish(image="b", path="other.yaml"), wish(image="c", path="third.yaml")]
     requests = await asyncio.gather(*(forge.open(w, base) for forge, w, base in zip(forges, wishes, bases, strict=True)))
     assert requests[0].number == requests[1].number
     assert {request.number for request in requests} == {1, 2, 3}

@@ -73,12 +73,23 @@ async def test_conflicts_and_merges_in_the_same_file_without_its_contents(
     forge = make_forge()
     base = await head_of(forge)
     first, second = (
-        await forge.open(wish(branch="tagboat/a"), base),
-        await forge.open(wish(branch="tagboat/b", path="big.yaml"), base),
+        await forge.open(wish(), base),
+        await forge.open(wish(image="db", path="big.yaml"), base),
     )
     repo.commit("Both", {"app.yaml": b"image: web:9\n", "big.yaml": b"image: web:1.0.0\n"})
     requests = {request.branch: request for request in (await make_forge().look()).requests}
     assert [requests[r.branch].readiness.conflict for r in (first, second)] == [True, False]  # type: ignore[union-attr]
+
+
+async def test_a_push_without_the_old_contents_fetches_nothing(
+    repo: GitRepo, server: GitHttp, make_forge: Callable[..., GitForge]
+) -> None:
+    repo.git("config", "uploadpack.allowFilter", "true")
+    forge = make_forge()
+    base = await head_of(forge)
+    server.requests.clear()
+    await forge.open(wish(), base)
+    assert {request.rpartition(" ")[2] for request in server.requests} == {"git-receive-pack"}
 
 
 async def test_opening_on_a_base_that_has_just_moved(repo: GitRepo, make_forge: Callable[..., GitForge], tmp_path: Path) -> None:
@@ -96,8 +107,8 @@ async def test_opening_on_a_base_that_has_just_moved(repo: GitRepo, make_forge: 
 async def test_an_unchanged_look_is_one_listing(server: GitHttp, make_forge: Callable[..., GitForge]) -> None:
     forge = make_forge()
     await forge.open(wish(), await head_of(forge))
-    for looking in (forge, make_forge()):
-        await looking.look()
+    # After our own write, after a look, and in a process that comes later.
+    for looking in (forge, forge, make_forge()):
         server.requests.clear()
         look = await looking.look()
         assert [request.state for request in look.requests] == ["open"]

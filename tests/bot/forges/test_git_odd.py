@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from collections.abc import Callable
 from dataclasses import replace
@@ -79,15 +80,22 @@ async def test_a_hostile_branch_from_a_config_touches_nothing(
     forge = make_forge(repo)
     base, before = await head_of(forge), repo.refs()
     marker = tmp_path / "touched"
-    for branch in ("--receive-pack=touch " + str(marker), "x:refs/heads/main", "../../main", "+main"):
+    for prefix in (
+        f"--receive-pack=touch {marker};",
+        f"--receive-pack=touch${{IFS}}{marker};#",
+        "x:refs/heads/main",
+        "../../main",
+        "+",
+        "-",
+    ):
         try:
-            await forge.open(wish(branch=branch), base)
+            await forge.open(wish(prefix=prefix), base)
         except ForgeError:
             assert repo.refs() == before
         else:
-            assert branch == "+main"
-            repo.git("update-ref", "-d", "refs/heads/+main")
-            repo.git("update-ref", "-d", "refs/tagboat/requests/1")
+            # A plus is an odd but honest beginning; everything else was refused.
+            assert prefix == "+"
+            assert repo.head("main") == base
             before = repo.refs()
     with pytest.raises(ForgeError):
         await forge.look(["--all"])
@@ -96,7 +104,7 @@ async def test_a_hostile_branch_from_a_config_touches_nothing(
     with pytest.raises(ForgeError):
         await forge.blobs(["--batch-all-objects"])
     with pytest.raises(ForgeError):
-        await forge.open(wish(branch="main"), base)
+        await forge.open(replace(wish(), branch="main"), base)
     assert not marker.exists()
 
 
@@ -307,7 +315,9 @@ async def test_configuration_of_the_user_does_not_leak_in(
     }.items():
         monkeypatch.setenv(key, value)
     forge = make_forge(repo)
-    request = await forge.open(wish(), await head_of(forge))
+    base = await head_of(forge)
+    shutil.copytree(hooks, next((tmp_path / "cache").glob("*/clone")) / "hooks")
+    request = await forge.open(wish(), base)
     monkeypatch.delenv("GIT_DIR")
     assert repo.git("log", "-1", "--format=%an", request.head) == "tagboat"
     assert not marker.exists()
@@ -347,6 +357,10 @@ async def test_the_clone_stays_shallow_until_history_is_asked_for(
     assert run_git("rev-list", "--count", base, cwd=clone) == "1"
     await forge.open(wish(), base)
     await forge.look()
+    assert run_git("rev-list", "--count", base, cwd=clone) == "1"
+    shutil.rmtree(clone)
+    forge = make_forge(repo)
+    assert (await forge.look()).requests[0].readiness is not None
     assert run_git("rev-list", "--count", base, cwd=clone) == "1"
     assert len(await forge.history("main", ["app.yaml"])) == 9
     assert run_git("rev-list", "--count", base, cwd=clone) == "9"

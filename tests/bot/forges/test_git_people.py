@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -38,19 +39,23 @@ def record(repo: GitRepo, number: int) -> dict[str, object]:
     return found
 
 
+def commits_on_main(count: int) -> bytes:
+    """What makes this many commits on main, for `git fast-import`."""
+    return "".join(
+        f"commit refs/heads/main\ncommitter Ada <a@b> {1772000000 + n} +0000\ndata 2\n{n % 10}\n"
+        + ("from refs/heads/main^0\n" if not n else "")
+        + f"M 100644 inline other.yaml\ndata {len(str(n))}\n{n}\n"
+        for n in range(count)
+    ).encode()
+
+
 @pytest.mark.parametrize(("commits", "behind"), [(1, 1), (49, 49), (60, 60), (520, 520), (5100, None)])
 async def test_how_far_a_branch_is_behind(
     repo: GitRepo, make_forge: Callable[[], GitForge], tmp_path: Path, commits: int, behind: int | None
 ) -> None:
     forge = make_forge()
     await forge.open(wish(), await head_of(forge))
-    stream = "".join(
-        f"commit refs/heads/main\ncommitter Ada <a@b> {1772000000 + n} +0000\ndata 2\n{n % 10}\n"
-        + ("from refs/heads/main^0\n" if not n else "")
-        + f"M 100644 inline other.yaml\ndata {len(str(n))}\n{n}\n"
-        for n in range(commits)
-    )
-    run_git("fast-import", "--quiet", cwd=repo.path, stdin=stream.encode())
+    run_git("fast-import", "--quiet", cwd=repo.path, stdin=commits_on_main(commits))
     for looking in (forge, make_forge()):
         request = (await looking.look()).requests[0]
         assert request.state == "open"
@@ -58,6 +63,19 @@ async def test_how_far_a_branch_is_behind(
         assert (request.readiness.behind_by, request.readiness.conflict) == (behind, False if behind else None)
     if behind is None:
         assert isinstance(await forge.merge(request, Landing("squash", LANDING, request.head)), NotLanded)
+
+
+async def test_where_the_clone_ends_is_no_change(repo: GitRepo, forge: GitForge) -> None:
+    first = repo.head("main")
+    by_hand = repo.commit("By hand", {"app.yaml": b"image: web:1.0.5\n"})
+    run_git("fast-import", "--quiet", cwd=repo.path, stdin=commits_on_main(498))
+    await forge.look()
+    assert [commit.oid for commit in await forge.history("main", ["app.yaml"])] == [by_hand, first]
+    run_git("fast-import", "--quiet", cwd=repo.path, stdin=commits_on_main(40))
+    fresh = await forge.look()
+    assert len(await forge.history("main", ["other.yaml"])) == 300
+    assert by_hand not in [commit.oid for commit in await forge.history("main", ["app.yaml"])]
+    assert fresh.heads["main"] == repo.head("main")
 
 
 async def test_an_old_side_branch_merged_into_the_base(repo: GitRepo, forge: GitForge, tmp_path: Path) -> None:
@@ -122,6 +140,17 @@ async def test_a_pushed_commit_of_a_person_is_landed_with_the_rest(repo: GitRepo
     assert [change.path for change in await forge.changes(request)] == ["app.yaml", "other.yaml"]
     assert isinstance(await forge.merge(request, Landing("squash", LANDING, request.head)), Landed)
     assert repo.show("main:other.yaml") == "image: db:2"
+
+
+async def test_a_rule_that_writes_over_a_person_keeps_their_commits(repo: GitRepo, forge: GitForge) -> None:
+    base = await head_of(forge)
+    await forge.open(wish(), base)
+    repo.checkout(BRANCH)
+    for number, version in ((1, "1.2.0"), (2, "1.3.0")):
+        theirs = repo.commit(f"Mine {number}", {"other.yaml": f"image: db:{number}\n".encode()}, BRANCH)
+        request = await forge.refresh((await forge.look()).requests[0], wish(version), base, rewrite=True)
+        assert (repo.head(BRANCH), repo.head("refs/tagboat/kept/1")) == (request.head, theirs)
+        repo.checkout(BRANCH)
 
 
 async def test_a_base_that_is_gone(repo: GitRepo, forge: GitForge) -> None:
@@ -213,7 +242,7 @@ async def test_old_records_are_cleared_away(repo: GitRepo, forge: GitForge) -> N
     await forge.look()
     left = sorted(request.number for request in (await forge.look()).requests)
     assert (len(left), left[-1]) == (101, 259)
-    assert (await forge.open(wish(branch="tagboat/b", path="other.yaml"), await head_of(forge))).number == 260
+    assert (await forge.open(wish(image="b", path="other.yaml"), await head_of(forge))).number == 260
 
 
 async def test_a_commit_that_the_remote_has_no_more(forge: GitForge) -> None:
@@ -224,12 +253,21 @@ async def test_a_commit_that_the_remote_has_no_more(forge: GitForge) -> None:
         await forge.blobs(["2" * 40])
 
 
+def running() -> list[str]:
+    lines = []
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            lines.append(process.read_bytes().decode("utf-8", "replace"))
+    return lines
+
+
 async def test_a_run_is_bounded_in_time_and_output(repo: GitRepo, tmp_path: Path) -> None:
     address = Address.parse(str(repo.path))
     write_home(tmp_path / "home", address)
     git = Git(address, repo.path, tmp_path / "home", Access(), timeout=0.3)
     with pytest.raises(Unreachable, match=r"longer than 0\.3 s"):
-        await git.local("-c", "alias.slow=!sleep 30 & sleep 30", "slow")
+        await git.local("-c", "alias.slow=!sleep 29.71 & sleep 29.71", "slow")
+    assert not [line for line in running() if "29.71" in line]
     with pytest.raises(Unreachable, match="more than"):
         await git.local("cat-file", "-p", "main:app.yaml", limit=4)
     with pytest.raises(BrokenClone):
