@@ -153,6 +153,11 @@ class GitForge:
         """Plain git has no comments: the text is kept in the record, as `comment`."""
         await self._do(lambda: self._writer.comment(request, text))
 
+    def commit_as(self, author: tuple[str, str] | None, signoff: bool) -> None:
+        """Take the author and signing off from the repository's own settings. The committer stays as it is."""
+        self._writer.author = Person(*author) if author else self._us
+        self._writer.signoff = signoff
+
     async def close_session(self) -> None:
         """Nothing stays open; a clone that grew too large is thrown away."""
         await self._clone.tidy()

@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.forges.base import Change, Commit, ForgeError
+from bot.forges.base import Change, Commit, Entry, ForgeError
+from bot.forges.git_address import tree_path
 from bot.forges.git_clone import Clone
 from bot.forges.git_objects import LOG_FORMAT, Person, read_changes, read_commit, read_log, read_tree
 
@@ -14,6 +15,7 @@ from bot.forges.git_objects import LOG_FORMAT, Person, read_changes, read_commit
 _DEPTHS = (50, 500, 5000)
 _HISTORY_DEPTH = 500
 _HISTORY_LIMIT = 300
+_BATCH = 1000
 
 Files = Collection[tuple[str, str, str]]
 
@@ -96,10 +98,9 @@ async def diff(clone: Clone, old: str, new: str) -> str:
 
 async def stands(clone: Clone, files: Files, commit: str) -> bool:
     """Whether a commit holds exactly these files. False for no files at all."""
-    listing = (
-        await clone.git.local("ls-tree", "-z", "--full-tree", commit, "--", *(path for path, _, _ in files)) if files else b""
-    )
-    there = read_tree(listing)
+    there: dict[str, Entry] = {}
+    for some in _batches([path for path, _, _ in files]):
+        there |= read_tree(await clone.git.local("ls-tree", "-z", "--full-tree", commit, "--", *some))
     return bool(files) and all(path in there and (there[path].mode, there[path].oid) == (mode, oid) for path, mode, oid in files)
 
 
@@ -111,7 +112,8 @@ async def landing_commit(clone: Clone, files: Files, head: str | None, base: str
             return head
         after = set(await _commits(clone, "--ancestry-path", f"{head}..{base}"))
         return next((commit for commit in reversed(chain) if commit in after), base)
-    touching = await _commits(clone, "--first-parent", "--max-count=50", base, "--", *(path for path, _, _ in files))
+    paths = [path for path, _, _ in files][:_BATCH]
+    touching = await _commits(clone, "--first-parent", "--max-count=50", base, "--", *paths)
     cut = await _cut_off(clone, touching)
     landed = None
     for commit in touching:
@@ -133,9 +135,19 @@ async def history(
     args = ["log", "--no-show-signature", f"--max-count={_HISTORY_LIMIT}", LOG_FORMAT]
     if since is not None:
         args.append(f"--since={int(since.timestamp())}")
-    commits = read_log(await clone.git.local(*args, base, "--", *paths), us)
+    found: dict[str, Commit] = {}
+    for some in _batches(paths):
+        found |= {commit.oid: commit for commit in read_log(await clone.git.local(*args, base, "--", *some), us)}
+    commits = list(found.values())
+    if len(paths) > _BATCH:
+        commits = sorted(commits, key=lambda commit: commit.at, reverse=True)[:_HISTORY_LIMIT]
     cut = await _cut_off(clone, [commit.oid for commit in commits])
     return [commit for commit in commits if commit.oid not in cut]
+
+
+def _batches(paths: Sequence[str]) -> list[list[str]]:
+    # A command line has an end; a thousand paths are well before it.
+    return [[tree_path(path) for path in paths[at : at + _BATCH]] for at in range(0, len(paths), _BATCH)]
 
 
 async def _cut_off(clone: Clone, oids: Sequence[str]) -> frozenset[str]:

@@ -129,15 +129,34 @@ def blob_id(data: bytes, object_format: str) -> str:
     return digest.hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """Who made a commit, and when. The committer is always Tagboat itself: that is how it knows its own commits."""
+
+    author: Person
+    committer: Person
+    at: datetime
+
+
 def commit_stream(
-    message: str, parents: Sequence[str], by: Person, at: datetime, *, files: Sequence[FileChange] = (), tree: str | None = None
+    message: str, parents: Sequence[str], by: Signature, *, files: Sequence[FileChange] = (), tree: str | None = None
 ) -> bytes:
     """What `git fast-import` is fed to make one commit and to print its id.
 
     The tree is the first parent's with `files` put in, or `tree` as it is. Raises BadAddress for a path that leaves the tree."""
-    ident = f"{by.ident} {int(at.timestamp())} +0000\n".encode("utf-8", "replace")
+    author, committer = (
+        f"{person.ident} {int(by.at.timestamp())} +0000\n".encode("utf-8", "replace") for person in (by.author, by.committer)
+    )
     text = message.replace("\0", "").encode("utf-8", "replace")
-    parts = [b"commit refs/made/commit\nmark :1\nauthor ", ident, b"committer ", ident, b"data %d\n" % len(text), text, b"\n"]
+    parts = [
+        b"commit refs/made/commit\nmark :1\nauthor ",
+        author,
+        b"committer ",
+        committer,
+        b"data %d\n" % len(text),
+        text,
+        b"\n",
+    ]
     for word, parent in zip(("from", *["merge"] * len(parents)), parents, strict=False):
         parts.append(f"{word} {object_id(parent)}\n".encode())
     if tree is not None:

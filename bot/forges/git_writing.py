@@ -10,7 +10,7 @@ from bot.forges.base import Denied, Landed, Landing, Moved, NotLanded
 from bot.forges.git_address import branch_ref
 from bot.forges.git_clone import Clone, Listing, RefUpdate
 from bot.forges.git_errors import Refused
-from bot.forges.git_objects import Person, commit_stream, is_ours, read_commit
+from bot.forges.git_objects import Person, Signature, commit_stream, is_ours, read_commit
 from bot.forges.git_people import METHODS, People
 from bot.forges.git_records import KEPT, RequestRecord, first_record, number_of
 from bot.forges.git_refs import Refs, newest
@@ -27,7 +27,9 @@ _TRIES = 4
 
 
 class Writer:
-    """Makes commits as `us`, and moves the remote's refs. `fault` is called with the name of each fault point."""
+    """Makes commits with `us` as committer, by `author` (us, unless set), and moves the remote's refs.
+
+    `fault` is called with the name of each fault point."""
 
     def __init__(
         self,
@@ -43,7 +45,8 @@ class Writer:
         self._refs = refs
         self._people = people
         self._us = us
-        self._signoff = signoff
+        self.author = us
+        self.signoff = signoff
         self._now = now
         self._fault = fault
 
@@ -187,7 +190,7 @@ class Writer:
             return landing.head if relation.behind == 0 else moved
         parents = (base, landing.head) if landing.method == "merge" else (base,)
         message = self._signed(landing.message)
-        return await self._clone.add(commit_stream(message, parents, self._us, self._now(), tree=relation.merged_tree))
+        return await self._clone.add(commit_stream(message, parents, self._signature(), tree=relation.merged_tree))
 
     async def push(self, proposal: Proposal, onto: str, message: Message) -> str:
         """One commit straight onto the base branch."""
@@ -206,12 +209,15 @@ class Writer:
     async def _make(self, proposal: Proposal, parents: Sequence[str], message: Message) -> str:
         for parent in parents:
             await self._clone.need_commit(parent)
-        return await self._clone.add(commit_stream(self._signed(message), parents, self._us, self._now(), files=proposal.files))
+        return await self._clone.add(commit_stream(self._signed(message), parents, self._signature(), files=proposal.files))
+
+    def _signature(self) -> Signature:
+        return Signature(self.author, self._us, self._now())
 
     def _signed(self, message: Message) -> str:
         """The message, signed off where that is asked for."""
-        text, line = str(message).rstrip("\n"), f"Signed-off-by: {self._us.ident}"
-        if not self._signoff or line in text.splitlines():
+        text, line = str(message).rstrip("\n"), f"Signed-off-by: {self.author.ident}"
+        if not self.signoff or line in text.splitlines():
             return str(message)
         paragraphs = text.split("\n\n")
         trailers = len(paragraphs) > 1 and all(": " in part for part in paragraphs[-1].splitlines())

@@ -15,7 +15,7 @@ import re
 import shlex
 import signal
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bot.forges.base import Denied, Unreachable
@@ -74,10 +74,7 @@ class Access:
     ssh_key: Path | None = None
     known_hosts: Path | None = None
     username: str | None = None
-    password: str | None = None
-
-    def __repr__(self) -> str:
-        return f"Access(ssh_key={self.ssh_key!r}, username={self.username!r})"
+    password: str | None = field(default=None, repr=False)
 
 
 class Git:
@@ -158,6 +155,8 @@ class Git:
             )  # fmt: skip
         except FileNotFoundError:
             raise Denied("the git command is not installed here, or not on the PATH") from None
+        except OSError as error:
+            raise Unreachable(f"git could not be started: {error.strerror}") from None
         try:
             async with asyncio.timeout(self._timeouts[remote]):
                 out, err = await _communicate(process, stdin, limit)

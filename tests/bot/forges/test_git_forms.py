@@ -16,7 +16,17 @@ from hypothesis import strategies as st
 from bot.forges.base import Change, Denied, ForgeError, Limited, Moved, Unreachable
 from bot.forges.git import GitForge
 from bot.forges.git_errors import BrokenClone, Refused, network_trouble, push_trouble, telling
-from bot.forges.git_objects import Person, blob_id, commit_stream, is_ours, read_batch, read_changes, read_commit, read_tree
+from bot.forges.git_objects import (
+    Person,
+    Signature,
+    blob_id,
+    commit_stream,
+    is_ours,
+    read_batch,
+    read_changes,
+    read_commit,
+    read_tree,
+)
 from bot.forges.git_records import RequestRecord, dump, first_record, load, number_of
 from bot.forges.git_refs import newest, superfluous
 from rules.formats.base import Occurrence
@@ -204,7 +214,12 @@ NAMES = st.text(st.characters(exclude_characters="\0/", exclude_categories=["Cs"
 def test_every_path_and_content_arrives(workshop: GitRepo, name: str, data: bytes) -> None:
     assume(name.lower() not in (".", "..", ".git"))
     parent = workshop.head("main") or ""
-    stream = commit_stream(str(LANDING), (parent,), Person("a", "b"), NOW, files=(FileChange(f"d/{name}", "100644", "", data),))
+    stream = commit_stream(
+        str(LANDING),
+        (parent,),
+        Signature(Person("a", "b"), Person("c", "d"), NOW),
+        files=(FileChange(f"d/{name}", "100644", "", data),),
+    )
     commit = run_git("fast-import", "--quiet", "--force", "--done", cwd=workshop.path, stdin=stream)
     listing = workshop.git("ls-tree", "-r", "-z", commit).encode("utf-8", "surrogateescape")
     assert read_tree(listing)[f"d/{name}"].oid == blob_id(data, "sha1")

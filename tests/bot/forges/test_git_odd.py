@@ -366,6 +366,21 @@ async def test_the_clone_stays_shallow_until_history_is_asked_for(
     assert run_git("rev-list", "--count", base, cwd=clone) == "9"
 
 
+async def test_the_author_of_a_repositorys_own_settings(repo: GitRepo, make_forge: Callable[..., GitForge]) -> None:
+    forge = make_forge(repo)
+    base = await head_of(forge)
+    forge.commit_as(("Release Team", "release@example.com"), True)
+    await forge.push(wish(), base, LANDING)
+    assert (
+        repo.git("log", "-1", "--format=%an <%ae> %cn <%ce>") == "Release Team <release@example.com> tagboat <tagboat@localhost>"
+    )
+    assert "Signed-off-by: Release Team <release@example.com>" in repo.git("log", "-1", "--format=%B")
+    assert [commit.ours for commit in await forge.history("main", ["app.yaml"])] == [True, False]
+    forge.commit_as(None, False)
+    await forge.push(wish("1.2.0"), (await head_of(forge)), LANDING)
+    assert repo.git("log", "-1", "--format=%an") == "tagboat"
+
+
 async def test_signing_off(repo: GitRepo, make_forge: Callable[..., GitForge]) -> None:
     forge = make_forge(repo, author=("Boat <x>", "boat@example.com"), signoff=True)
     request = await forge.open(wish(), await head_of(forge))

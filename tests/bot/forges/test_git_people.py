@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from bot.forges.git_address import Address
 from bot.forges.git_errors import BrokenClone
 from bot.forges.gitcli import Access, Git, write_home
 from rules.merging import Method
+from rules.proposals import FileChange
 from tests.bot.forges.git_wishes import BRANCH, LANDING, NOW, head_of, wish
 from tests.servers.git_repo import GitRepo, run_git
 
@@ -243,6 +245,21 @@ async def test_old_records_are_cleared_away(repo: GitRepo, forge: GitForge) -> N
     left = sorted(request.number for request in (await forge.look()).requests)
     assert (len(left), left[-1]) == (101, 259)
     assert (await forge.open(wish(image="b", path="other.yaml"), await head_of(forge))).number == 260
+
+
+async def test_more_files_than_a_command_line_holds(tmp_path: Path) -> None:
+    files = {f"{'long' * 30}/{n:05}.yaml": b"image: web:1.0.0\n" for n in range(2500)}
+    repo = GitRepo(tmp_path / "many", files)
+    forge = GitForge(repo.url, cache=tmp_path / "cache", now=lambda: NOW)
+    base = await head_of(forge)
+    many = tuple(FileChange(path, "100644", "", b"image: web:1.1.0\n") for path in files)
+    await forge.open(replace(wish(), files=many), base)
+    repo.checkout("main")
+    repo.person("merge", "-q", "--squash", f"origin/{BRANCH}")
+    repo.person("commit", "-q", "-m", "Squash it")
+    repo.person("push", "-q", "origin", "main")
+    assert (await forge.look()).requests[0].state == "merged"
+    assert len(await forge.history("main", list(files) * 10)) == 2
 
 
 async def test_a_commit_that_the_remote_has_no_more(forge: GitForge) -> None:
