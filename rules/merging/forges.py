@@ -22,6 +22,7 @@ _GITLAB: Mapping[str, tuple[Topic, Callable[[str], MergeDecision], str]] = {
     "unchecked": ("computing", Wait, "it has not looked yet"),
     "checking": ("computing", Wait, "it is looking"),
     "preparing": ("computing", Wait, "it is preparing the request"),
+    "rebase_in_progress": ("computing", Wait, "it is rebasing the branch"),
     "approvals_syncing": ("computing", Wait, "it is counting approvals"),
     "draft_status": ("hold", Block, "it is a draft"),
     "title_regex": ("hold", Block, "the title does not match the project's pattern"),
