@@ -38,6 +38,7 @@ STEPS: tuple[Step, ...] = (
     Step("automerge", "automerge is switched on", scope.switched_on),
     Step("automerge", "automerge is switched on", scope.not_disabled),
     Step("automerge", "automerge is switched on", scope.labelled),
+    Step("own", "Tagboat opened it", scope.could_be_read),
     Step("own", "Tagboat opened it", scope.ours),
     Step("kind", "the rule covers this kind of update", scope.covered),
     # cannot work, or was tried too often: block

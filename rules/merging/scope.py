@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rules.merging.facts import Facts, named
-from rules.merging.values import Block, MergeDecision, Skip, Wait
+from rules.merging.values import UNREAD, Block, MergeDecision, Skip, Wait
 from rules.updates import largest
 
 if TYPE_CHECKING:
@@ -34,6 +34,10 @@ def labelled(facts: Facts, rule: Automerge) -> MergeDecision | None:
     if rule.require_label is None or rule.require_label in facts.request.labels:
         return None
     return Skip(f"the rule wants the label {rule.require_label!r}, which it does not have")
+
+
+def could_be_read(facts: Facts, rule: Automerge) -> MergeDecision | None:
+    return Wait("the forge's answer about it could not be read") if facts.readiness == UNREAD else None
 
 
 def ours(facts: Facts, rule: Automerge) -> MergeDecision | None:

@@ -52,12 +52,12 @@ def not_queued(facts: Facts, rule: Automerge) -> MergeDecision | None:
 def release_old_enough(facts: Facts, rule: Automerge) -> MergeDecision | None:
     if rule.min_release_age <= timedelta(0):
         return None
-    since = {update.image: _since(update) for update in facts.updates}
-    unknown = [image for image, moment in since.items() if moment is None]
+    since = [(update.image, _since(update)) for update in facts.updates]
+    unknown = [image for image, moment in since if moment is None]
     if unknown and rule.unknown_age != "merge":
         reason = f"how old the new tag of {named(unknown)} is, is not known"
         return Block(f"{reason} (unknown_age)") if rule.unknown_age == "block" else Wait(reason)
-    youngest = max((moment for moment in since.values() if moment is not None), default=None)
+    youngest = max((moment for _, moment in since if moment is not None), default=None)
     if youngest is None or facts.now - youngest >= rule.min_release_age:
         return None
     return Wait(

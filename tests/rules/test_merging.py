@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from bot.commands.decide import word
+from rules.automerge import Automerge
 from rules.decide_table import Case, read
-from rules.merging import Merge, Wait, conditions, decide
+from rules.merging import Merge, Protection, Readiness, UpdateFacts, Wait, conditions, decide, facts_of
+from rules.plan import PullRequest
 from tests.rules.merging_rows.row import Row
 from tests.rules.merging_rows.table import VARIANTS
 
@@ -45,6 +48,56 @@ def test_all_conditions_are_met_exactly_where_it_lands(row: Row) -> None:
     listed = conditions(case.facts, case.rule)
     assert all(one.met for one in listed) == isinstance(decision, Merge)
     assert isinstance(decision, Merge) or decision.reason in {one.text for one in listed if not one.met}
+
+
+REQUEST = PullRequest(7, "tagboat/shop", "main", "Update shop", "", "aaa111", "open", created_at=datetime(2026, 3, 1, tzinfo=UTC))
+READY = Readiness("Update shop", "tagboat", 0, False, Protection())
+UPDATES = (UpdateFacts("acme/shop", "patch"), UpdateFacts("acme/cart", "minor"))
+RULE = Automerge(require_protection=False, no_checks="merge")
+
+
+@pytest.mark.parametrize(
+    ("request_", "updates", "rule", "expect", "says"),
+    [
+        (replace(REQUEST, readiness=READY), UPDATES, RULE, "merge", "every condition"),
+        (REQUEST, UPDATES, RULE, "wait", "could not be read"),
+        (replace(REQUEST, state="merged"), UPDATES, RULE, "skip", "has landed"),
+        (replace(REQUEST, readiness=READY), (), RULE, "skip", "could not be told"),
+        (replace(REQUEST, readiness=READY), UPDATES, replace(RULE, update_types=("patch",)), "skip", "minor"),
+        (replace(REQUEST, readiness=READY, edited_by_person=True), UPDATES, RULE, "block", "person"),
+        (replace(REQUEST, readiness=READY, labels=frozenset({"tagboat:disabled"})), UPDATES, RULE, "skip", "switches it off"),
+        (replace(REQUEST, readiness=replace(READY, complete=False)), UPDATES, RULE, "wait", "to the end"),
+        (replace(REQUEST, readiness=READY), (*UPDATES, UpdateFacts("acme/db", "patch", held=True)), RULE, "block", "acme/db"),
+        (
+            replace(REQUEST, readiness=READY),
+            (*UPDATES, UpdateFacts("acme/db", "patch", digest_drift=True)),
+            RULE,
+            "update",
+            "acme/db",
+        ),
+        (
+            replace(REQUEST, readiness=READY),
+            (UpdateFacts("acme/shop", "patch", first_seen=datetime(2026, 1, 1, tzinfo=UTC)), UpdateFacts("acme/cart", "patch")),
+            replace(RULE, min_release_age=timedelta(days=1)),
+            "wait",
+            "acme/cart is, is not known",
+        ),
+    ],
+)
+def test_a_request_as_a_pass_has_it(
+    request_: PullRequest, updates: tuple[UpdateFacts, ...], rule: Automerge, expect: str, says: str
+) -> None:
+    decision = decide(facts_of(request_, "git", datetime(2026, 3, 10, tzinfo=UTC), updates, login="tagboat"), rule)
+    assert (word(decision), says in decision.reason) == (expect, True), decision.reason
+
+
+def test_the_youngest_of_a_group_counts() -> None:
+    ages = [datetime(2026, 3, day, tzinfo=UTC) for day in (1, 9)]
+    updates = [UpdateFacts("acme/shop", "patch", first_seen=at) for at in reversed(ages)]
+    facts = facts_of(replace(REQUEST, readiness=READY), "git", datetime(2026, 3, 10, tzinfo=UTC), updates, login="tagboat")
+    assert decide(facts, replace(RULE, min_release_age=timedelta(days=3))) == Wait(
+        "the new tag is 1d old, and the rule wants 3d", datetime(2026, 3, 12, tzinfo=UTC)
+    )
 
 
 def case_of(**more: object) -> Case:
