@@ -193,7 +193,9 @@ def _keys(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
         field = model.model_fields.get(str(part))
         inner = next((kind for kind in _models(field.annotation)), None) if field else None
         model = inner or model
-    return [str(field.validation_alias or name) for name, field in model.model_fields.items()]
+    return [
+        field.validation_alias if isinstance(field.validation_alias, str) else name for name, field in model.model_fields.items()
+    ]
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AliasChoices, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from rules import durations
 from rules.merging import Method, Platform
@@ -18,6 +18,7 @@ _TEN_YEARS = 3660
 
 Unit = Literal["days", "hours"]
 Count = Annotated[int, Field(ge=0)]
+Sha = Annotated[str | None, Field(validation_alias=AliasChoices("sha", "head_sha"))]
 
 
 class Table(BaseModel):
@@ -73,12 +74,12 @@ class CheckModel(Table):
     status: str | None = None
     conclusion: str | None = None
     at: AwareDatetime | None = None
-    sha: str | None = None
+    sha: Sha = None
 
 
 class PipelineModel(Table):
     status: str | None = None
-    sha: str | None = None
+    sha: Sha = None
     id: int | None = None
     ref: str | None = None
     source: str | None = None

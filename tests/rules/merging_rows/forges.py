@@ -96,6 +96,12 @@ GITLAB = [
         "not reported yet",
         gitlab(pipeline=None) | {"pipeline": {"status": "success", "sha": "0ld"}},
     ),
+    Row(
+        "pipeline of an older commit, GitHub's word",
+        "wait",
+        "not reported yet",
+        gitlab(pipeline=None) | {"pipeline": {"status": "success", "head_sha": "0ld"}},
+    ),
     Row("pipeline of the head", "merge", "", gitlab(pipeline=None) | {"pipeline": {"status": "success", "sha": "aaa111"}}),
     Row("pipeline status not known", "wait", "not finished", gitlab(pipeline=None) | {"pipeline": {"status": None}}),
     Row("GitLab unprotected", "block", "not protected", gitlab(protection={"present": False})),
