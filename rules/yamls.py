@@ -18,8 +18,8 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
-from ruamel.yaml.cyaml import CParser  # type: ignore[attr-defined]  # libyaml, compiled
 from ruamel.yaml.composer import ComposerError
+from ruamel.yaml.cyaml import CParser  # type: ignore[attr-defined]  # libyaml, compiled
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.events import (
     AliasEvent,

@@ -37,11 +37,15 @@ class Occurrence:
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A file, or a document in it, that could not be read; nothing of that file is used. `line` counts from 1."""
+    """A file that could not be read; nothing of it is used. `line` counts from 1.
+
+    `skipped` tells a file that is passed over with a note (a Helm template) from one that ought to be readable.
+    """
 
     file: str
     line: int | None
     reason: str
+    skipped: bool = False
 
 
 class ManifestFormat(Protocol):
