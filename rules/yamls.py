@@ -6,54 +6,44 @@
         source.offset(node.start_mark.index)     7
 
 libyaml's composer reads the structure only: what a scalar means (number, boolean, text) is left to the key that holds it.
-Anchored nodes are shared by their aliases, so a bomb of aliases costs nothing until someone walks it; walk with `unique`.
+Anchored nodes are shared by their aliases, so a bomb of aliases costs nothing; `walk` looks at each node once.
 Keys that stand twice are kept twice: `items` gives both, `child` the last, as Kubernetes' own reader does.
 """
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Iterator
 from functools import cached_property
-from typing import Any
 
-from ruamel.yaml.composer import ComposerError
-from ruamel.yaml.cyaml import CParser  # type: ignore[attr-defined]  # libyaml, compiled
-from ruamel.yaml.error import YAMLError
-from ruamel.yaml.events import (
-    AliasEvent,
-    Event,
-    MappingEndEvent,
-    MappingStartEvent,
-    ScalarEvent,
-    SequenceEndEvent,
-    SequenceStartEvent,
-)
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
-from ruamel.yaml.reader import ReaderError
+
+from rules.composing import DEPTH_LIMIT, NODE_LIMIT, YamlError, composed
+
+__all__ = [
+    "DEPTH_LIMIT",
+    "NODE_LIMIT",
+    "SIZE_LIMIT",
+    "Source",
+    "YamlError",
+    "child",
+    "compose",
+    "each",
+    "items",
+    "text",
+    "walk",
+]
 
 SIZE_LIMIT = 4 * 1024 * 1024  # bytes
-DEPTH_LIMIT = 100  # libyaml's composer calls itself; tens of thousands of levels would end the process
-NODE_LIMIT = 300_000  # of one file, aliases not counted
 MERGE_LIMIT = 10_000  # merge keys of one file
 NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 
 _UTF8_MARK = b"\xef\xbb\xbf"
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _STEP = 1024  # characters between two known byte offsets
-_TAG = "tag:yaml.org,2002:str"  # of every node that names none; nothing here asks for it
 _PROPERTIES = re.compile(r"(?:[&!][^\s,\[\]{}]*\s+)*")  # an anchor and a tag may stand before a scalar, and belong to its marks
 _BLOCK_HEADER = re.compile(r"[|>][^\n]*\n[ \t\r\n]*")
-
-
-class YamlError(ValueError):
-    """The file does not parse, or is beyond a limit. `line` counts from 1, None where it is not known."""
-
-    def __init__(self, reason: str, line: int | None = None) -> None:
-        super().__init__(f"line {line}: {reason}" if line else reason)
-        self.reason = reason
-        self.line = line
 
 
 def compose(data: bytes) -> list[Node]:
@@ -91,10 +81,10 @@ class Source:
         """The line of the character `index`, from 1; only a line feed ends a line, as git and editors have it."""
         return bisect_left(self._breaks, index) + 1
 
-    def line_text(self, index: int) -> str:
-        """The whole line of the character `index`, without its end."""
+    def rest_of_line(self, index: int) -> str:
+        """What stands on the line from the character `index` on, without the line's end."""
         end = self.text.find("\n", index)
-        return self.text[self.text.rfind("\n", 0, index) + 1 : end if end >= 0 else len(self.text)].removesuffix("\r")
+        return self.text[index : end if end >= 0 else len(self.text)].removesuffix("\r")
 
     def begin(self, node: ScalarNode) -> int | None:
         """The index in `text` at which the value begins; None where it does not stand there letter by letter (escapes, folds)."""
@@ -107,10 +97,16 @@ class Source:
             start += 1
         return start if self.text.startswith(value, start) else None
 
+    def inside(self, node: Node) -> Source | None:
+        """The YAML that stands in a literal block (`|`), with its places in this file; None for others. Raises YamlError."""
+        if not isinstance(node, ScalarNode) or node.style != "|":
+            return None
+        return _Inside.of(self, node)
+
     @cached_property
     def documents(self) -> list[Node]:
         """The root node of every document that is not empty. Raises YamlError."""
-        return _compose(self.data)
+        return composed(self.data)
 
     @cached_property
     def _breaks(self) -> list[int]:
@@ -122,6 +118,56 @@ class Source:
         for start in range(0, len(self.text), _STEP):
             offsets.append(offsets[-1] + len(self.text[start : start + _STEP].encode()))
         return offsets
+
+
+class _Inside(Source):
+    """The text of a literal block: places are told for the file that it stands in."""
+
+    def __init__(self, text: str, outer: Source, lines: list[tuple[int, int]]) -> None:
+        super().__init__(text.encode())
+        self._outer = outer
+        self._lines = lines  # of each line, where it begins in the block and in the outer text
+
+    @classmethod
+    def of(cls, outer: Source, node: ScalarNode) -> _Inside | None:
+        """None where the block's lines are not found as they are (tabs, odd line ends): what cannot be placed is not read."""
+        if node.value.startswith("\ufeff"):
+            return None
+        header = _PROPERTIES.match(outer.text, node.start_mark.index)
+        at = outer.text.find("\n", header.end() if header else node.start_mark.index) + 1
+        lines: list[tuple[int, int]] = []
+        inner = 0
+        width = None
+        for line in node.value.split("\n"):
+            end = outer.text.find("\n", at)
+            whole = outer.text[at : end if end >= 0 else len(outer.text)].removesuffix("\r")
+            if line and width is None:
+                width = len(whole) - len(line)
+            begin = at + min(width or 0, len(whole))
+            if line and outer.text[begin : at + len(whole)] != line:
+                return None
+            lines.append((inner, begin))
+            inner += len(line) + 1
+            at = end + 1 if end >= 0 else len(outer.text)
+        return cls(node.value, outer, lines)
+
+    def offset(self, index: int) -> int:
+        return self._outer.offset(self._outward(index))
+
+    def line(self, index: int) -> int:
+        return self._outer.line(self._outward(index))
+
+    @cached_property
+    def documents(self) -> list[Node]:
+        try:
+            return composed(self.data)
+        except YamlError as error:
+            first = self._outer.line(self._lines[0][1])
+            raise YamlError(error.reason, error.line and error.line + first - 1) from None
+
+    def _outward(self, index: int) -> int:
+        inner, outer = self._lines[bisect_right(self._lines, (index, len(self._outer.text))) - 1]
+        return outer + index - inner
 
 
 def text(node: Node | None) -> str | None:
@@ -167,20 +213,27 @@ def each(node: Node | None) -> list[Node]:
     return list(node.value) if isinstance(node, SequenceNode) else []
 
 
-def mappings(root: Node) -> Iterator[MappingNode]:
-    """Every mapping below a node, in order of the file, each once however many aliases name it."""
+def walk(root: Node, skip: Collection[str] = ()) -> Iterator[tuple[str, MappingNode]]:
+    """Every mapping from a node down, in order, with the key that it (or the list that it stands in) is the value of.
+
+    Each comes once, however many aliases name it. What stands below the keys of `skip` is left out.
+    """
     seen: set[int] = set()
-    todo = [root]
+    todo: list[tuple[str, Node]] = [("", root)]
     while todo:
-        node = todo.pop()
+        key, node = todo.pop()
         if isinstance(node, ScalarNode) or id(node) in seen:
             continue
         seen.add(id(node))
         if isinstance(node, MappingNode):
-            yield node
-            todo += [value for _, value in reversed(node.value)]
+            yield key, node
+            for name, value in reversed(node.value):
+                if value.__class__ is not ScalarNode:
+                    inner = name.value if name.__class__ is ScalarNode else ""
+                    if inner not in skip:
+                        todo.append((inner, value))
         else:
-            todo += reversed(node.value)
+            todo += [(key, value) for value in reversed(node.value)]
 
 
 def _merged(node: MappingNode, sources: list[Node]) -> Iterator[tuple[ScalarNode, Node]]:
@@ -204,111 +257,3 @@ def _merged(node: MappingNode, sources: list[Node]) -> Iterator[tuple[ScalarNode
                     known.add(key.value)
                     yield key, value
             todo += reversed(deeper)
-
-
-def _compose(data: bytes) -> list[Node]:
-    try:
-        try:
-            return list(_Composer(data).all())
-        except ComposerError as error:
-            # YAML 1.2 lets an anchor be set anew; the composer does not.
-            if "duplicate anchor" not in str(error.context):
-                raise
-            return list(_Rebuilder(data).all())
-    except ReaderError as error:
-        raise YamlError(f"not text: {error.reason}", data.count(b"\n", 0, error.position) + 1) from None
-    except YAMLError as error:
-        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-        reason = getattr(error, "problem", None) or getattr(error, "context", None) or str(error).partition("\n")[0]
-        raise YamlError(str(reason), mark.line + 1 if mark else None) from None
-
-
-class _Composer(CParser):  # type: ignore[misc]  # the compiled class has no types
-    """libyaml's composer, told not to guess what scalars mean, and held to the limits."""
-
-    def __init__(self, data: bytes) -> None:
-        super().__init__(data)
-        self.depth = self.nodes = 0
-
-    def all(self) -> Iterator[Node]:
-        while self.check_node():
-            node = self.get_node()
-            if not _is_empty(node):
-                yield node
-
-    def descend_resolver(self, parent: Node | None, index: Any) -> None:
-        self.depth += 1
-        if self.depth > DEPTH_LIMIT:
-            raise YamlError(f"nested deeper than {DEPTH_LIMIT} levels", parent.start_mark.line + 1 if parent else None)
-
-    def ascend_resolver(self) -> None:
-        self.depth -= 1
-
-    def resolve(self, kind: type[Node], value: str | None, implicit: Any) -> str:
-        self.nodes += 1
-        if self.nodes > NODE_LIMIT:
-            raise YamlError(f"more than {NODE_LIMIT} nodes")
-        return _TAG
-
-
-class _Rebuilder:
-    """The same documents from libyaml's events, for files that set an anchor anew: slower, so only where it is needed."""
-
-    def __init__(self, data: bytes) -> None:
-        self.parser = CParser(data)
-        self.anchors: dict[str, Node] = {}
-        self.open: list[tuple[Node, list[Node]]] = []
-
-    def all(self) -> Iterator[Node]:
-        while (event := self.parser.get_event()) is not None:
-            root = self._take(event)
-            if root is not None and not _is_empty(root):
-                yield root
-
-    def _take(self, event: Event) -> Node | None:
-        """Take in one event; gives back a document's root when it is whole."""
-        match event:
-            case ScalarEvent():
-                node = ScalarNode(event.tag or _TAG, event.value, event.start_mark, event.end_mark, event.style or "")
-                return self._add(node, event.anchor)
-            case AliasEvent():
-                return self._add(self._named(event), None)
-            case MappingStartEvent():
-                self._begin(MappingNode(event.tag or _TAG, [], event.start_mark, event.end_mark), event.anchor)
-            case SequenceStartEvent():
-                self._begin(SequenceNode(event.tag or _TAG, [], event.start_mark, event.end_mark), event.anchor)
-            case MappingEndEvent() | SequenceEndEvent():
-                return self._end()
-            case _:
-                self.anchors = {}
-        return None
-
-    def _named(self, event: AliasEvent) -> Node:
-        if event.anchor not in self.anchors:
-            raise YamlError("found undefined alias", event.start_mark.line + 1)
-        return self.anchors[event.anchor]
-
-    def _begin(self, node: Node, anchor: str | None) -> None:
-        if len(self.open) >= DEPTH_LIMIT:
-            raise YamlError(f"nested deeper than {DEPTH_LIMIT} levels", node.start_mark.line + 1)
-        if anchor:
-            self.anchors[anchor] = node
-        self.open.append((node, []))
-
-    def _end(self) -> Node | None:
-        node, inside = self.open.pop()
-        node.value = list(zip(inside[::2], inside[1::2], strict=True)) if isinstance(node, MappingNode) else inside
-        return self._add(node, None)
-
-    def _add(self, node: Node, anchor: str | None) -> Node | None:
-        """Put a whole node where it belongs; gives it back where it is a document's root."""
-        if anchor:
-            self.anchors[anchor] = node
-        if not self.open:
-            return node
-        self.open[-1][1].append(node)
-        return None
-
-
-def _is_empty(node: Node) -> bool:
-    return isinstance(node, ScalarNode) and not node.style and not node.value

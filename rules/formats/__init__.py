@@ -1,1 +1,46 @@
-"""Formats: where images stand in files. One file each, one row in the table."""
+"""Formats: where images stand in files. One file each, one row in the table; the first that claims a document reads it.
+
+found, unread = scan("envs/prod/shop.yaml", data)
+"""
+
+from __future__ import annotations
+
+import re
+
+from rules.formats import compose, helm_values, kubernetes, kustomize
+from rules.formats.base import File, ManifestFormat, Occurrence, Unread
+from rules.formats.paths import is_yaml
+from rules.yamls import YamlError
+
+_TABLE: tuple[ManifestFormat, ...] = (kustomize, compose, kubernetes, helm_values)  # the particular before the general
+FORMATS = {one.NAME: one for one in _TABLE}
+
+_TEMPLATE = re.compile(rb"\{\{|\{%")
+
+
+def is_manifest(path: str) -> bool:
+    """Whether a file with this path can hold an image; asked before its bytes are read."""
+    return any(one.wants(path) for one in FORMATS.values())
+
+
+def scan(path: str, data: bytes) -> tuple[list[Occurrence], Unread | None]:
+    """Every image in a file, in order; or none, and why the file could not be read.
+
+    `path` is relative to the repository's root, with `/` between the parts. A file is read whole or not at all.
+    """
+    formats = [one for one in FORMATS.values() if one.wants(path) and one.HINT.search(data)]
+    if not formats:
+        return [], None
+    file = File(path, data)
+    found: list[Occurrence] = []
+    try:
+        for document in file.source.documents if is_yaml(path) else (None,):
+            reader = next((one for one in formats if one.claims(file, document)), None)
+            if reader:
+                found += reader.find(file, document)
+    except YamlError as error:
+        if _TEMPLATE.search(data):
+            kind = "a Helm template" if "templates/" in path or b".Values" in data else "a template"
+            return [], Unread(path, error.line, f"{kind}, which is not YAML by itself", skipped=True)
+        return [], Unread(path, error.line, f"not read as YAML: {error.reason}")
+    return found, None
