@@ -7,15 +7,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from rules.merging import Method
 from rules.policies.base import UpdateKind
 from rules.schedules import Schedule
 
 UPDATE_TYPES: tuple[UpdateKind, ...] = ("patch", "minor", "digest", "build", "pin")
+# Plain git has no protection, no checks and no reviews: there these keys have other defaults.
+GIT_DEFAULTS: Mapping[str, Any] = {"require_protection": False, "no_checks": "merge"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +49,9 @@ class Automerge:
     update_before_checks: bool = True
     update_even_if_failing: bool = False
     on_conflict: Literal["regenerate", "block"] = "regenerate"
-    on_human_edit: Literal["block", "merge"] = "block"
+    on_human_edit: Literal["block", "skip", "merge"] = "block"  # merge: as it is, its branch is never written over
     min_release_age: timedelta = timedelta(0)
-    unknown_age: Literal["wait", "merge"] = "wait"
+    unknown_age: Literal["wait", "block", "merge"] = "wait"
     min_pr_age: timedelta = timedelta(0)
     schedule: Schedule | None = None
     require_signature: bool = False

@@ -1,0 +1,213 @@
+"""What a CI system answers: what is a definition of it, which pipelines it defines, and what an event starts there.
+
+An event is what a forge tells the world after a push or at a request. A pipeline is what can be started by itself: a workflow file
+of GitHub Actions, the `.gitlab-ci.yml` of a project, one Sensor. Its jobs are the parts that can be left out of it.
+
+    Push("github", "main", (Commit("Update shop", ("envs/dev/shop.yaml",)),))       the landing of a bump
+    pipeline.start(event)      Start("no", "the message has [ci skip]", by="token")
+
+Three answers, never two: what a system's rules say that is not understood here is `unknown`, and unknown is never safe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+ForgeName = Literal["github", "gitlab"]
+Answer = Literal["yes", "no", "unknown"]
+By = Literal["trigger", "token", "rule", "paths", "broken", "forge", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit of an event. `paths` are the files that it changes."""
+
+    message: str
+    paths: tuple[str, ...] = ()
+    parents: int = 1
+
+    @property
+    def title(self) -> str:
+        return self.message.partition("\n")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """A push to a branch. `commits` are those that are new there, the oldest first, as GitHub and GitLab both send them.
+
+    `repository` is the project's full name (`acme/shop`) where it is known. A removed branch has no commits.
+    """
+
+    forge: ForgeName
+    branch: str
+    commits: tuple[Commit, ...]
+    base: str = "main"
+    repository: str | None = None
+    created: bool = False
+    removed: bool = False
+
+    @property
+    def head(self) -> Commit:
+        return self.commits[-1] if self.commits else Commit("")
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(path for commit in self.commits for path in commit.paths))
+
+    @property
+    def on_base(self) -> bool:
+        return self.branch == self.base
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Something that happened to a pull or merge request of ours: it was opened, or it was merged.
+
+    `head` is the newest commit of its branch. `queue` is true for the run that a merge queue or train asks for.
+    """
+
+    forge: ForgeName
+    action: Literal["opened", "merged"]
+    title: str
+    body: str
+    branch: str
+    head: Commit
+    base: str = "main"
+    repository: str | None = None
+    queue: bool = False
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        return self.head.paths
+
+
+Event = Push | Request
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Whether an event starts something, why, and the line of the definition that decides it (where one does)."""
+
+    answer: Answer
+    reason: str
+    by: By = "trigger"
+    line: int | None = None
+    fix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """An image that a job builds. `name` is as written, what is not known in it a `*`; `*` alone: the name is not written here.
+
+    `pushed` says whether it leaves the machine; `bound` is true where its tag names the branch or request it was built for.
+    """
+
+    name: str
+    line: int
+    sign: str
+    pushed: Answer = "yes"
+    bound: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What the text of a job does, as far as it can be read. `opaque` names what it runs that is not in this repository."""
+
+    built: tuple[Built, ...] = ()
+    opaque: str | None = None
+    effects: frozenset[str] = frozenset()  # "deploy", "scan", "publish", "check"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A part of a pipeline. `needs` are the jobs without which it cannot run."""
+
+    name: str
+    line: int
+    work: Work
+    needs: tuple[str, ...] = ()
+
+
+class Pipeline(Protocol):
+    """What can be started by itself."""
+
+    @property
+    def system(self) -> str: ...
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def file(self) -> str: ...
+
+    @property
+    def line(self) -> int: ...
+
+    @property
+    def jobs(self) -> tuple[Job, ...]: ...
+
+    def start(self, event: Event) -> Start:
+        """Whether the event starts the pipeline at all."""
+        ...
+
+    def run(self, job: Job, event: Event) -> Start:
+        """Whether the job is part of it, given that the pipeline starts."""
+        ...
+
+    def words(self) -> tuple[str, ...]:
+        """Texts that the pipeline's own conditions look for in a message: candidates for a marker."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """A token in a message that a CI system reads by itself.
+
+    `pattern` is RE2. `push` says which commits of a push are read: the newest (`head`), or whether each must have it (`all`);
+    `request` what is read of a request: its newest commit and, for some, its title or body. `limit` is how many characters count.
+    `doubt` says what is not confirmed about it, empty where nothing is: a doubtful token answers `unknown`.
+    """
+
+    token: str
+    pattern: str
+    source: str
+    push: Literal["head", "all", "none"] = "head"
+    request: frozenset[Literal["head", "title", "body"]] = frozenset({"head"})
+    limit: int | None = None
+    tags: bool = False  # a pushed tag on a marked commit is skipped as well
+    doubt: str = ""
+
+
+class CiSystem(Protocol):
+    """One CI system; a module serves as the object."""
+
+    NAME: str
+    TITLE: str
+    FORGES: frozenset[ForgeName]
+    SKIP: Skip | None
+
+    def claims(self, path: str) -> bool:
+        """Whether the path can hold a definition of this system."""
+        ...
+
+    def read(self, files: Mapping[str, bytes], repository: str | None) -> Iterator[Pipeline | Unreadable]:
+        """The pipelines that these files define. All files are given: a definition may include others."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A definition that could not be read: what it does is unknown."""
+
+    system: str
+    file: str
+    line: int | None
+    reason: str
+
+
+def both(starts: Iterable[Start]) -> Start | None:
+    """Several events at once: started if one starts it, unknown if one could, else what kept the first from it."""
+    ordered = sorted(starts, key=lambda start: ("yes", "unknown", "no").index(start.answer))
+    return ordered[0] if ordered else None

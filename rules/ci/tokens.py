@@ -1,0 +1,74 @@
+"""Skip tokens: which text in which message keeps a CI system from starting, and how to take their power from quoted text.
+
+    token_start(SKIP, event)         what a token in the event's messages does to a system
+    defuse("notes: [skip ci]")       "notes: [\\u2060skip ci]": reads the same, no CI sees it
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any
+
+import re2
+
+from rules.ci.base import Commit, Event, Push, Skip, Start
+
+# Every dialect at once, wider than any CI reads it: text from outside never needs such a thing. The character that is put in
+# is WORD JOINER, invisible and without a break. CI systems: see `rules.ci.SYSTEMS`.
+_WORDS = r"(?:ci|no|skip|actions|travis|travis[ -]?ci|tkn|azurepipelines|azpipelines|azp|vela|appveyor|drone|buildkite|circleci|woodpecker)"
+_TOKEN = re.compile(
+    rf"\[(?=[ \t]*(?:(?:skip|no)[ _-]*{_WORDS}|{_WORDS}[ _-]*skip)[ \t]*\])"
+    r"|\*\*(?=\*NO_CI\*\*\*)"
+    r"|skip(?=-checks[ \t]*:)"
+    r"|skip(?=-ci\b)|ci(?=-skip\b)|--skip(?=-ci|ci)|skip(?=[_ -]?ci\b)|ci(?=[_ -]?skip\b)|no(?=[_-]ci\b)",
+    re.IGNORECASE,
+)
+_BREAK = "\u2060"
+
+
+def may_contain_marker(text: str) -> bool:
+    """Whether the text has something that some CI could read as "do not run"."""
+    return _TOKEN.search(text) is not None
+
+
+def defuse(text: str) -> str:
+    """The text with every skip token broken by an invisible character. Done twice is done once; other text is returned as it is."""
+    return _TOKEN.sub(lambda match: match[0] + _BREAK, text)
+
+
+@lru_cache(maxsize=256)
+def compiled(pattern: str) -> Any:
+    """A regular expression of RE2. Raises `re2.error`."""
+    options = re2.Options()
+    options.log_errors = False
+    return re2.compile(pattern, options)
+
+
+def has_token(skip: Skip, text: str) -> bool:
+    """Whether the system reads its token in this text."""
+    return compiled(skip.pattern).search(text[: skip.limit]) is not None
+
+
+def token_start(skip: Skip | None, event: Event) -> Start | None:
+    """What a token in the event's messages does: a `Start` that says no (or unknown, where it is in doubt), or None: no token."""
+    if skip is None:
+        return None
+    where = _place(skip, event)
+    if where is None:
+        return None
+    if skip.doubt:
+        return Start("unknown", f"{where} has a skip token, but {skip.doubt}", by="token")
+    return Start("no", f"{where} has a skip token", by="token")
+
+
+def _place(skip: Skip, event: Event) -> str | None:
+    if isinstance(event, Push):
+        if not event.commits or skip.push == "none":
+            return None
+        read: tuple[Commit, ...] = event.commits if skip.push == "all" else (event.head,)
+        found = all(has_token(skip, commit.message) for commit in read)
+        return ("every commit of the push" if skip.push == "all" else "the newest commit") if found else None
+    texts = {"head": event.head.message, "title": event.title, "body": event.body}
+    names = {"head": "the request's newest commit", "title": "the request's title", "body": "the request's description"}
+    return next((names[part] for part in sorted(skip.request) if has_token(skip, texts[part])), None)

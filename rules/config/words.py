@@ -1,0 +1,77 @@
+"""From pydantic's errors to findings in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from rules.config.fields import Table, kind_of, shown
+from rules.config.tree import Path, Tree
+from rules.findings import Finding, did_you_mean, one_of
+
+_Model = TypeVar("_Model", bound=Table)
+
+
+def build(model: type[_Model], tree: Tree) -> tuple[_Model | None, list[Finding]]:
+    """The tree as a model, or everything that is wrong with it."""
+    try:
+        return model.model_validate({} if tree.data is None else tree.data), []
+    except ValidationError as error:
+        return None, [_finding(model, tree, details) for details in error.errors(include_url=False)]
+
+
+def _finding(model: type[Table], tree: Tree, error: ErrorDetails) -> Finding:
+    path = (*tree.real(error["loc"]), *error.get("ctx", {}).get("at", ()))
+    message, suggestion = _words(model, path, error)
+    return tree.finding(path, message, suggestion)
+
+
+def _words(model: type[Table], path: Path, error: ErrorDetails) -> tuple[str, str]:
+    value, context = error["input"], error.get("ctx", {})
+    match error["type"]:
+        case "extra_forbidden":
+            known = _keys(model, path[:-1])
+            return "unknown key", did_you_mean(str(path[-1]), known) or f"known here: {', '.join(sorted(known))}"
+        case "missing":
+            return "this key is missing", ""
+        case "model_type" | "model_attributes_type" | "dict_type" | "mapping_type":
+            return f"has to be a mapping (key: value), not {kind_of(value)}", ""
+        case "tuple_type" | "list_type":
+            suggestion = f"write [{shown(value)}]" if isinstance(value, str) else ""
+            return f"has to be a list, not {kind_of(value)}", suggestion
+        case "literal_error":
+            known = tuple(part.strip("'") for part in context["expected"].replace(" or ", ", ").split(", "))
+            if isinstance(value, (str, bool, int)):
+                return f"{shown(value)!r} is not allowed: write {one_of(known)}", did_you_mean(str(value), known)
+            return f"has to be {one_of(known)}, not {kind_of(value)}", ""
+        case "greater_than_equal":
+            return f"has to be at least {context['ge']}", ""
+        case "less_than_equal":
+            return f"has to be at most {context['le']}", ""
+        case _:  # ours: the message is in plain words
+            return error["msg"], context.get("suggestion", "")
+
+
+def _keys(model: type[BaseModel], path: Path) -> tuple[str, ...]:
+    """The keys that the model knows at a path; of several models there, the keys of all."""
+    here: tuple[type[BaseModel], ...] = (model,)
+    for part in path:
+        if isinstance(part, str):
+            found = (field for at in here for name, field in at.model_fields.items() if part in (field.alias or name, name))
+            here = tuple(inner for field in found for inner in _models(field.annotation))
+    return tuple(dict.fromkeys(field.alias or name for at in here for name, field in at.model_fields.items()))
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models(part)
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """The value where it is a mapping, else an empty one."""
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,34 @@
+"""What is said beside a request: comments, reasons for closing, and the few words of a status line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rules.messages.escaping import code, prose
+
+
+def closing(reason: str) -> str:
+    """The comment with which a request is closed."""
+    return f"Closed: {prose(reason)}."
+
+
+def left_to_you(wish: str = "") -> str:
+    """The comment on a request to whose branch a person pushed. `wish` is the title that it would have by now, if another."""
+    now = f" Meanwhile it would be: {code(wish)}." if wish else ""
+    return (
+        f"Somebody pushed to this branch, so Tagboat leaves it alone.{now} "
+        "Take the commits off the branch, and it is Tagboat's again."
+    )
+
+
+def split(red: Iterable[str], good: int) -> str:
+    """The comment on a group's request from which the members that failed were taken out. `good` is how many images stay."""
+    names = ", ".join(code(image) for image in sorted(red))
+    stay = f"{good} image{'s' if good != 1 else ''}"
+    return f"The checks failed with {names}: taken out into a request of its own, so that the other {stay} can land."
+
+
+def held(image: str, path: str, reason: str) -> str:
+    """That an image is on hold in a place, and how that ends."""
+    place = f" in {code(path)}" if path else ""
+    return f"{code(image)}{place} is on hold: {prose(reason)}. `tagboat resume` lifts it."
