@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
 
-from rules.merging import Method, Protection
+from rules.merging import Condition, Method, Protection
 from rules.plan import PullRequest
 from rules.proposals import Message, Proposal
 
@@ -128,6 +128,28 @@ class NotLanded:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """What a person wrote on a request of ours. `may_write` is whether its author may write to the repository: False where that
+    is not known."""
+
+    id: str
+    number: int
+    author: str
+    text: str
+    at: datetime
+    may_write: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a request stands, for people: the decision in a word, its sentence, and every condition, met or not."""
+
+    decision: str
+    reason: str
+    conditions: tuple[Condition, ...] = ()
+
+
 class Forge(Protocol):
     """One repository. Every method may raise ForgeError; every write is safe to repeat after a crash."""
 
@@ -175,10 +197,50 @@ class Forge(Protocol):
         """The one comment of ours on a request: made, or edited in place where it differs."""
         ...
 
+    async def comments(self, request: PullRequest, since: datetime | None = None) -> Sequence[Comment]:
+        """What people wrote on a request after a moment, oldest first; our own comments are left out."""
+        ...
+
+    async def show(self, request: PullRequest, standing: Standing) -> None:
+        """Tell people how a request stands, where the forge has a place for that that nobody's rules count: a check run that is
+        concluded at once on GitHub (for an App), our one note on GitLab, the record on plain git. Unchanged: nothing is sent."""
+        ...
+
+    async def dashboard(self, text: str) -> None:
+        """Our one issue with all that is open, waiting and held (`dashboard_issue: true`): made, or edited in place."""
+        ...
+
+    def commit_as(self, author: tuple[str, str] | None, signoff: bool) -> None:
+        """Take the author of commits (name, e-mail) and signing off from the repository's settings, where the forge lets us."""
+        ...
+
     async def history(self, base: str, paths: Sequence[str], since: datetime | None = None) -> Sequence[Commit]:
         """The newest commits of a base branch that touched any of `paths`, newest first, at most some hundreds."""
         ...
 
     async def close_session(self) -> None:
         """Give back connections and temporary files."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A repository to look at. `named` is true where the operator named it in `app.yaml`, false where it was discovered."""
+
+    forge: Forge
+    named: bool = True
+
+
+class Host(Protocol):
+    """One row of `forges` in `app.yaml`: it knows its repositories. Methods may raise ForgeError."""
+
+    kind: ForgeKind
+
+    async def repositories(self) -> Sequence[Repository]:
+        """Every repository to look at: those that are named, or those that the App or token can see (forks and archived ones left
+        out). The Forge objects are the same ones at every call, so that what they remember stays."""
+        ...
+
+    async def close(self) -> None:
+        """Give back connections, threads and temporary files, those of its forges included."""
         ...
