@@ -10,7 +10,7 @@ from rules import freezes, policies
 from rules.automerge import UPDATE_TYPES, Automerge
 from rules.config.fields import Table
 from rules.config.model import AutomergeModel, CommitsModel, FileModel, FreezeModel, LimitsModel, PullRequestsModel, RuleModel
-from rules.config.tree import Path, Tree, read
+from rules.config.tree import Tree, read
 from rules.config.values import Author, Commits, Config, Landing, Limits, Match, Proposing, PullRequests, Rule
 from rules.config.words import build
 from rules.findings import Broken, Finding
@@ -138,7 +138,9 @@ def _rule(model: RuleModel, tree: Tree, findings: list[Finding]) -> Rule:
     said = {name: getattr(model, name) for name in model.model_fields_set}
     match = Match(model.match.images, model.match.paths, model.match.updates) if model.match else Match()
     choosing = {name: _chosen(name, value) for name, value in said.items() if name in _CHOOSING}
-    proposing = {name: _default(Proposing, name) if value is None else value for name, value in said.items() if name in _PROPOSING}
+    proposing = {
+        name: _default(Proposing, name) if value is None else value for name, value in said.items() if name in _PROPOSING
+    }
     landing = _landing(model.automerge, match.updates) if "automerge" in said else None
     findings.extend(_complaints(choosing, tree))
     if not (said.keys() - {"match"}):
@@ -173,4 +175,5 @@ _MAY_BE_NONE = frozenset({"require_label", "disable_label", "blocking_title", "s
 
 def _complaints(choosing: Mapping[str, Any], tree: Tree) -> Iterator[Finding]:
     """What the policies say of a rule's own keys."""
-    raise NotImplementedError(policies, Path)
+    for complaint in policies.complaints(choosing):
+        yield tree.finding((complaint.key,), complaint.message, complaint.suggestion)

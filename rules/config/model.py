@@ -14,7 +14,23 @@ from pydantic_core import CoreSchema
 
 from rules import titles
 from rules.automerge import UPDATE_TYPES, Automerge
-from rules.config.fields import Count, Duration, Flag, Glob, Name, Regexp, Table, Text, When, Whole, Word, kind_of, shown, text, wrong
+from rules.config.fields import (
+    Count,
+    Duration,
+    Flag,
+    Glob,
+    Name,
+    Regexp,
+    Table,
+    Text,
+    When,
+    Whole,
+    Word,
+    kind_of,
+    shown,
+    text,
+    wrong,
+)
 from rules.merging import Method
 from rules.policies.base import Step, UpdateKind
 
@@ -121,8 +137,12 @@ class AutomergeModel(Table):
     )
     require_label: Name | None = Field(_A.require_label, description="Only requests that carry this label.")
     disable_label: Name | None = Field(_A.disable_label, description="Never requests that carry this label.")
-    blocking_labels: tuple[Name, ...] = Field(_A.blocking_labels, description="Requests with one of these labels wait for a person.")
-    blocking_title: Regexp | None = Field(_A.blocking_title, description="A title that matches waits for a person. RE2, unanchored.")
+    blocking_labels: tuple[Name, ...] = Field(
+        _A.blocking_labels, description="Requests with one of these labels wait for a person."
+    )
+    blocking_title: Regexp | None = Field(
+        _A.blocking_title, description="A title that matches waits for a person. RE2, unanchored."
+    )
     only_own_prs: Flag = Field(_A.only_own_prs, description="Only requests that Tagboat opened.")
     method: Annotated[Method, Word] = Field(_A.method, description="How the commit gets onto the base branch.")
     require_protection: Flag = Field(_A.require_protection, description="Only onto a protected base branch. Plain git has none.")
@@ -139,12 +159,16 @@ class AutomergeModel(Table):
     update_branch: Annotated[Literal["if_required", "always", "never"], Word] = Field(
         _A.update_branch, description="When a branch that is behind its base is written anew."
     )
-    update_before_checks: Flag = Field(_A.update_before_checks, description="Bring a branch up to date before its checks are done.")
-    update_even_if_failing: Flag = Field(_A.update_even_if_failing, description="Bring a branch up to date though a check failed.")
+    update_before_checks: Flag = Field(
+        _A.update_before_checks, description="Bring a branch up to date before its checks are done."
+    )
+    update_even_if_failing: Flag = Field(
+        _A.update_even_if_failing, description="Bring a branch up to date though a check failed."
+    )
     on_conflict: Annotated[Literal["regenerate", "block"], Word] = Field(
         _A.on_conflict, description="What happens to a branch that conflicts with its base."
     )
-    on_human_edit: Annotated[Literal["block", "merge"], Word] = Field(
+    on_human_edit: Annotated[Literal["block", "skip", "merge"], Word] = Field(
         _A.on_human_edit, description="What happens to a branch that a person pushed to."
     )
     min_release_age: Duration | None = Field(
@@ -153,7 +177,9 @@ class AutomergeModel(Table):
         serialization_alias="min_release_age",
         description="How old a tag has to be before it lands. Default: the rule's `min_age`.",
     )
-    unknown_age: Annotated[Literal["wait", "merge"], Word] = Field(_A.unknown_age, description="What happens when the age is not known.")
+    unknown_age: Annotated[Literal["wait", "block", "merge"], Word] = Field(
+        _A.unknown_age, description="What happens when the age is not known."
+    )
     min_pr_age: Duration = Field("0", validate_default=True, description="How long a request has to have been open.")
     schedule: When | None = Field(_A.schedule, description="When requests may land.")
     require_signature: Flag = Field(_A.require_signature, description="Only images whose signature was checked and is good.")
@@ -178,9 +204,13 @@ class RuleModel(Table):
         None, description="alphabetical, numerical: asc takes the last or largest."
     )
     tags: Regexp | None = Field(None, description="Only tags that match compete. RE2, unanchored.")
-    extract: Name | None = Field(None, description="What of the tag is ordered: `$1`, `$name` or `${name}` of the groups in `tags`.")
+    extract: Name | None = Field(
+        None, description="What of the tag is ordered: `$1`, `$name` or `${name}` of the groups in `tags`."
+    )
     ignore: tuple[Glob, ...] | None = Field(None, description="Globs of tags that never compete.")
-    variant: Annotated[Literal["keep", "any"], Word] | None = Field(None, description="keep: a tag with -alpine stays with -alpine.")
+    variant: Annotated[Literal["keep", "any"], Word] | None = Field(
+        None, description="keep: a tag with -alpine stays with -alpine."
+    )
     prereleases: Flag | None = Field(None, description="Whether pre-releases compete.")
     max_step: Annotated[Step, Word] | None = Field(None, description="The largest step that is proposed.")
     min_age: Duration | None = Field(
@@ -233,7 +263,8 @@ class AuthorModel(Table):
 
 class CommitsModel(Table):
     title: Title = Field(
-        titles.DEFAULT, description="The title of a commit and its request. Fields: " + ", ".join("{" + f + "}" for f in titles.FIELDS)
+        titles.DEFAULT,
+        description="The title of a commit and its request. Fields: " + ", ".join("{" + f + "}" for f in titles.FIELDS),
     )
     marker: Name = Field(
         "auto", description='What keeps the landing commit from starting a build: auto, none, or a text such as "skip-ci:".'
@@ -261,7 +292,9 @@ class FileModel(Table):
     dashboard_issue: Flag = Field(False, description="Keep an issue that shows everything that is open, waiting or held.")
     commits: CommitsModel = Field(CommitsModel(), description="How commits look.")
     base_branches: tuple[Branch, ...] = Field((), description="The branches to keep fresh. Left out: the default branch.")
-    pull_requests: PullRequestsModel = Field(PullRequestsModel(), description="How many requests, and how their branches are named.")
+    pull_requests: PullRequestsModel = Field(
+        PullRequestsModel(), description="How many requests, and how their branches are named."
+    )
 
 
 class AutomergeLimitsModel(Table):

@@ -187,4 +187,3 @@ class Config:
 
     def _rules(self, image: str, path: str) -> Iterator[Rule]:
         return (rule for rule in self.rules if rule.match.place(image, path))
-
