@@ -36,7 +36,8 @@ class RegistryAccess:
     """One row of `registries` in `app.yaml`: a host (with its port, if any) and how it is asked.
 
     `insecure`: over plain http. `images` are globs of repositories on the host that `credentials` read, `for_repositories`
-    globs of the git repositories whose files may name them; empty: all. `auth_hosts`: token services elsewhere.
+    globs of the git repositories whose files may name them; empty: all. `auth_hosts`: token services elsewhere. `missing`: why
+    the credentials could not be had; then nothing is asked with this row, neither with other ones nor without.
     """
 
     host: str
@@ -46,6 +47,7 @@ class RegistryAccess:
     auth_hosts: tuple[str, ...] = ()
     images: tuple[str, ...] = ()
     for_repositories: tuple[str, ...] = ()
+    missing: str = ""
 
     def reads(self, repository: str, for_repository: str | None) -> bool:
         """Whether the credentials answer for an image's repository, named in the files of a git repository (None: of none)."""
@@ -207,6 +209,8 @@ class Registries:
         host, repository = ref.registry, ref.repository
         rows: Sequence[RegistryAccess] = self._accesses.get(host, ())
         chosen = next((at for at, row in enumerate(rows) if row.reads(repository, for_repository)), -1)
+        if chosen >= 0 and rows[chosen].missing:
+            raise RegistryError(f"{host}: no credentials: {rows[chosen].missing}")
         key = (host, chosen)
         registry = self._registries.get(key)
         if registry is None:

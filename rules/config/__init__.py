@@ -1,8 +1,8 @@
 """`.tagboat.yaml`: from the bytes of the file to a `Config`, or to everything that is wrong with it.
 
     config = load(b"rules: [{match: {paths: ['dev/**']}, automerge: true}]")
-    config.choosing("ghcr.io/acme/web", "dev/web.yaml").policy         "auto"
-    load(b"rulez: []")                                                 ConfigError: .tagboat.yaml:1: rulez: unknown key (did you mean 'rules'?)
+    config.choosing("ghcr.io/acme/web", "dev/web.yaml").policy      "auto"
+    load(b"rulez: []")      ConfigError: .tagboat.yaml:1: rulez: unknown key (did you mean 'rules'?)
 
 `defaults` is a layer under the repository's own file, `limits` is what the file cannot loosen; both are the operator's.
 """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from rules import freezes, policies
@@ -31,7 +31,7 @@ class ConfigError(Broken):
 class Layer:
     """A file that was read and checked, before layers are laid over each other."""
 
-    model: FileModel = FileModel()
+    model: FileModel = field(default_factory=FileModel)
     rules: tuple[Rule, ...] = ()
     freezes: tuple[Freeze, ...] = ()
 

@@ -22,7 +22,6 @@ from rules.config.fields import (
     Name,
     Regexp,
     Table,
-    Text,
     When,
     Whole,
     Word,
@@ -132,8 +131,8 @@ class AutomergeModel(Table):
     automerge: Flag = Field(_A.automerge, description="false: nothing lands by rule.")
     update_types: Kinds | None = Field(
         None,
-        description=f"Kinds of update that may land. Default: {', '.join(UPDATE_TYPES)}, and those that `match.updates` of the same "
-        "rule names. A group counts as its largest member.",
+        description=f"Kinds of update that may land. Default: {', '.join(UPDATE_TYPES)}, and those that `match.updates` of the "
+        "same rule names. A group counts as its largest member.",
     )
     require_label: Name | None = Field(_A.require_label, description="Only requests that carry this label.")
     disable_label: Name | None = Field(_A.disable_label, description="Never requests that carry this label.")

@@ -1,0 +1,336 @@
+"""From `app.yaml` and the environment to `Settings`: read, check everything, build. All that is wrong is said at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, assert_never
+
+from bot.registries import dockerconfig
+from bot.registries.base import Credentials
+from bot.registries.pool import KINDS, RegistryAccess
+from bot.settings.model import (
+    FORGES,
+    AppModel,
+    GitHubModel,
+    GitLabModel,
+    GitModel,
+    ManifestModel,
+    NotifyModel,
+    RegistryModel,
+    Source,
+)
+from bot.settings.values import (
+    ForgeSettings,
+    GitHubApp,
+    GitHubSettings,
+    GitLabSettings,
+    GitSettings,
+    Hook,
+    Manifest,
+    Mode,
+    Notice,
+    Secret,
+    Sender,
+    Settings,
+)
+from bot.terminal import UsageError
+from rules.config import Layer, layer, limits_of
+from rules.config.tree import Path as Where
+from rules.config.tree import Tree, read
+from rules.config.words import build
+from rules.findings import Broken, Finding, did_you_mean, one_of
+
+FILE = "app.yaml"
+_SIZE_LIMIT = 1024 * 1024
+_SECRET_LIMIT = 64 * 1024
+_MODES: tuple[Mode, ...] = ("observe", "propose", "merge")
+_SENDERS: Mapping[str, Sender] = {"docker.io": "dockerhub", "ghcr.io": "ghcr", "quay.io": "quay"}
+_PERMISSIONS: Mapping[str, str] = {
+    "administration": "read",
+    "checks": "write",
+    "contents": "write",
+    "issues": "write",
+    "members": "read",
+    "metadata": "read",
+    "packages": "read",
+    "pull_requests": "write",
+    "statuses": "read",
+}
+_EVENTS = (
+    "check_run",
+    "check_suite",
+    "issue_comment",
+    "pull_request",
+    "pull_request_review",
+    "push",
+    "repository",
+    "status",
+)
+
+
+class BadSettings(UsageError):
+    """`app.yaml` cannot be used; `findings` has everything that is wrong in it, and the text says it line by line."""
+
+    def __init__(self, findings: tuple[Finding, ...]) -> None:
+        self.findings = findings
+        super().__init__("\n".join(map(str, findings)))
+
+
+def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
+    """The settings of a file; `path` None: of `app.yaml` in the current folder, or all defaults where there is none.
+    Raises UsageError (BadSettings where the file is wrong)."""
+    file = path if path is not None else Path(FILE)
+    if path is None and not file.exists():
+        return parse(b"", None, Path.cwd(), environ)
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(_SIZE_LIMIT + 1)
+    except OSError as error:
+        raise UsageError(f"{file}: {error.strerror or error}") from None
+    return parse(data, file, file.absolute().parent, environ)
+
+
+def parse(data: bytes, file: Path | None, folder: Path, environ: Mapping[str, str]) -> Settings:
+    """The settings that a file's content says; its relative paths begin at `folder`. Raises BadSettings."""
+    try:
+        tree = read(data, str(file or FILE))
+        model, findings = build(AppModel, tree)
+        building = _Building(tree, folder, environ, findings)
+        if model is None:
+            building.rows()  # for what is wrong in them
+            building.defaults()
+            raise Broken(findings)
+        return building.settings(model, file)
+    except Broken as error:
+        raise BadSettings(error.findings) from None
+
+
+@dataclass(slots=True)
+class _Building:
+    """Settings on their way from the checked file."""
+
+    tree: Tree
+    folder: Path
+    environ: Mapping[str, str]
+    findings: list[Finding]
+    missing: list[Finding] = field(default_factory=list)
+
+    def settings(self, model: AppModel, file: Path | None) -> Settings:
+        rows, defaults = self.rows(), self.defaults()
+        if model.scan.every < timedelta(minutes=1):
+            self.complain(("scan", "every"), "has to be at least 1m")
+        built = Settings(
+            folder=self.folder,
+            file=file,
+            name=model.name,
+            listen=model.server.listen,
+            public_url=model.server.public_url or _public(*model.server.listen),
+            dashboard_token=self.hidden(model.server.dashboard_token, ("server", "dashboard_token")),
+            state=self.state(model.state),
+            scan_every=model.scan.every,
+            notify=tuple(self.notice(row, ("notify", place)) for place, row in enumerate(model.notify)),
+            mode=model.mode,
+            defaults=defaults,
+            limits=limits_of(model.limits),
+            repositories_without_file=model.repositories_without_file,
+            forges=tuple(self.forge(row, ("forges", place), model.mode) for place, row in rows),
+            registries=tuple(self.registry(row, ("registries", place)) for place, row in enumerate(model.registries)),
+            hooks=tuple(self.hook(row, ("registries", place)) for place, row in enumerate(model.registries)),
+            github_app=_manifest(model.github_app),
+            missing=tuple(self.missing),
+        )
+        if self.findings:
+            raise Broken(self.findings)
+        return built
+
+    def complain(self, where: Where, message: str, suggestion: str = "") -> None:
+        self.findings.append(self.tree.finding(where, message, suggestion))
+
+    # -- the parts whose grammar depends on a key of theirs, or stands elsewhere
+
+    def defaults(self) -> Layer:
+        try:
+            return layer(self.tree.at("defaults"))
+        except Broken as error:
+            self.findings.extend(error.findings)
+            return Layer()
+
+    def rows(self) -> list[tuple[int, GitHubModel | GitLabModel | GitModel]]:
+        """The forges, each read by the model of its kind."""
+        said = self.tree.at("forges").data
+        rows: list[tuple[int, GitHubModel | GitLabModel | GitModel]] = []
+        for place, item in enumerate(said if isinstance(said, list) else ()):
+            tree = self.tree.at("forges", place)
+            if not isinstance(item, dict):
+                self.findings.append(tree.finding((), "has to be a mapping (key: value)", "write {kind: github, …}"))
+                continue
+            kind = str(item.get("kind"))
+            if kind not in FORGES:
+                message = f"has to be {one_of(FORGES)}" if "kind" in item else f"the key `kind` is missing: {one_of(FORGES)}"
+                self.findings.append(tree.finding(("kind",), message, did_you_mean(kind, FORGES)))
+                continue
+            model, findings = build(FORGES[kind], tree)
+            self.findings.extend(findings)
+            rows += [(place, model)] if model is not None else []
+        return rows
+
+    def forge(self, row: GitHubModel | GitLabModel | GitModel, where: Where, mode: Mode) -> ForgeSettings:
+        mode = min(mode, row.mode, key=_MODES.index)
+        match row:
+            case GitHubModel():
+                if (row.app is None) is (row.token is None):
+                    both = "either `app` or `token`, not both" if row.app else "an `app` or a `token` is missing"
+                    self.complain(where, both, "write app: {id: 1, private_key: {file: key.pem}} or token: {env: GITHUB_TOKEN}")
+                app = GitHubApp(row.app.id, self.secret(row.app.private_key, (*where, "app", "private_key"))) if row.app else None
+                token = self.hidden(row.token, (*where, "token"))
+                hook = self.hidden(row.webhook_secret, (*where, "webhook_secret"))
+                return GitHubSettings(row.url, app, token, hook, row.repositories, mode)
+            case GitLabModel():
+                token = self.secret(row.token, (*where, "token"))
+                hook = self.hidden(row.webhook_secret, (*where, "webhook_secret"))
+                return GitLabSettings(row.url, token, hook, row.projects, mode)
+            case GitModel():
+                password = self.hidden(row.password, (*where, "password"))
+                return GitSettings(
+                    self.git_url(row, where),
+                    row.branch,
+                    self.path(row.ssh_key) if row.ssh_key else None,
+                    self.path(row.known_hosts) if row.known_hosts else None,
+                    row.username,
+                    password,
+                    mode,
+                )
+            case _:
+                assert_never(row)
+
+    def git_url(self, row: GitModel, where: Where) -> str:
+        """The address, a relative folder made absolute; complains of keys that its scheme has no use for."""
+        ssh = row.url.startswith("ssh://") or ("://" not in row.url and not row.url.startswith(("/", "./", "../", "~/")))
+        web = row.url.startswith(("https://", "http://"))
+        for key, fits, scheme in (
+            ("ssh_key", ssh, "ssh"),
+            ("known_hosts", ssh, "ssh"),
+            ("username", web, "https"),
+            ("password", web, "https"),
+        ):
+            if getattr(row, key) is not None and not fits:
+                self.complain((*where, key), f"is for addresses over {scheme} only")
+        return str((self.folder / row.url).resolve()) if row.url.startswith(("./", "../")) else row.url
+
+    def registry(self, row: RegistryModel, where: Where) -> RegistryAccess:
+        credentials, missing = self.credentials(row, where)
+        kind = row.kind if row.kind in KINDS else "oci"
+        return RegistryAccess(
+            row.host, kind or "oci", row.insecure, credentials, row.auth_hosts, row.repositories, row.for_, missing
+        )
+
+    def credentials(self, row: RegistryModel, where: Where) -> tuple[Credentials | None, str]:
+        """The login of a row, and why it could not be had."""
+        if row.docker_config is not None:
+            if row.password is not None or row.username is not None:
+                self.complain((*where, "docker_config"), "either `docker_config` or `username` and `password`, not both")
+            return self.docker_login(row.host, row.docker_config, (*where, "docker_config"))
+        if row.password is None:
+            if row.username is not None:
+                self.complain(where, "the `password` of the user is missing", "write password: {env: NAME}")
+            return None, ""
+        password = self.secret(row.password, (*where, "password"))
+        return (None, password.missing) if password.missing else (Credentials(row.username, password.reveal()), "")
+
+    def docker_login(self, host: str, source: Source, where: Where) -> tuple[Credentials | None, str]:
+        try:
+            login = dockerconfig.read(self.path(source)).credentials(host)
+            why = "" if login else f"it has no login for {host}"
+        except dockerconfig.BadDockerConfig as error:
+            login, why = None, str(error)
+        if why:
+            found = self.tree.finding(where, why)
+            self.missing.append(found)
+            why = str(found)
+        return login, why
+
+    def hook(self, row: RegistryModel, where: Where) -> Hook:
+        kind: Sender = _sender(row)
+        if row.mapping is not None and kind != "generic":
+            self.complain((*where, "mapping"), "is for kind generic only")
+        mapping: Mapping[str, str] = dict(row.mapping or {})
+        return Hook(row.host, kind, self.hidden(row.webhook_secret, (*where, "webhook_secret")), mapping)
+
+    def notice(self, row: NotifyModel, where: Where) -> Notice:
+        if isinstance(row.url, Source):
+            return Notice(row.kind, self.secret(row.url, (*where, "url")), row.on)
+        if row.kind != "webhook":
+            self.complain(
+                (*where, "url"), f"the address of a {row.kind} hook is a secret: it has to be {{env: NAME}} or {{file: PATH}}"
+            )
+        return Notice(row.kind, Secret(row.url, "app.yaml"), row.on)
+
+    def state(self, said: Any) -> Secret:
+        if isinstance(said, Source):
+            return self.secret(said, ("state",))
+        path = said.removeprefix("sqlite:///")
+        if path == said or not path or path == ":memory:":
+            return Secret(said, "state")
+        # An absolute path has four slashes; a relative one begins at the folder of app.yaml.
+        return Secret(f"sqlite:///{self.folder / path}", "state")
+
+    # -- secrets and paths
+
+    def path(self, source: Source) -> Path:
+        return self.folder / (source.file or Path()).expanduser()
+
+    def hidden(self, source: Source | None, where: Where) -> Secret | None:
+        return None if source is None else self.secret(source, where)
+
+    def secret(self, source: Source, where: Where) -> Secret:
+        """The secret itself, or why it is not there."""
+        if source.env is not None:
+            value, why = self.environ.get(source.env) or None, f"the environment variable {_shown(source.env)} is not set"
+            name = f"env {_shown(source.env)}"
+        else:
+            value, why = _contents(self.path(source))
+            name = f"file {source.file}"
+        if value is not None:
+            return Secret(value, name)
+        found = self.tree.finding(where, why)
+        self.missing.append(found)
+        return Secret(None, name, str(found))
+
+
+def _contents(path: Path) -> tuple[str | None, str]:
+    try:
+        with path.open("rb") as file:
+            data = file.read(_SECRET_LIMIT + 1)
+        value = data.decode().rstrip("\r\n")
+    except OSError as error:
+        return None, f"{path}: {error.strerror or error}"
+    except UnicodeDecodeError:
+        return None, f"{path} is not text"
+    if len(data) > _SECRET_LIMIT:
+        return None, f"{path} is too large for a secret"
+    return (value, "") if value.strip() else (None, f"{path} is empty")
+
+
+def _shown(name: str) -> str:
+    """The name of a variable; one that is not in capitals may be a secret written by mistake."""
+    return name if name == name.upper() and not name.isdecimal() else "that is named here"
+
+
+def _public(host: str, port: int) -> str:
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{'127.0.0.1' if host in ('', '0.0.0.0', '::') else shown}:{port}"  # noqa: S104  # compared, not bound
+
+
+def _sender(row: RegistryModel) -> Sender:
+    if row.kind in ("harbor", "dockerhub", "quay", "acr", "ghcr", "distribution", "generic"):
+        return row.kind
+    host = row.host.lower()
+    return "acr" if host.endswith(".azurecr.io") else _SENDERS.get(host, "distribution")
+
+
+def _manifest(model: ManifestModel) -> Manifest:
+    permissions = _PERMISSIONS if model.permissions is None else model.permissions
+    return Manifest(model.name, dict(permissions), model.events or _EVENTS, model.public)
