@@ -47,7 +47,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class _Proxy:
+class Proxy:
     """A proxy, and the headers with which it is asked."""
 
     url: URL
@@ -112,7 +112,7 @@ class Wire:
     ) -> Answer:
         """One hop, with as many attempts as the limits allow."""
         place = host_of(url)
-        proxy = _proxy(url.scheme, url.host or "", url.port or 0)
+        proxy = proxy_of(url.scheme, url.host or "", url.port or 0)
         self.rule.check(url, by_proxy=proxy is not None)
         host = self._hosts.get(place)
         if host is None:
@@ -135,7 +135,7 @@ class Wire:
             raise host.failed(RegistryError(failure.message))
 
     async def _once(
-        self, method: str, url: URL, proxy: _Proxy | None, limit: int, headers: Mapping[str, str], form: Mapping[str, str] | None
+        self, method: str, url: URL, proxy: Proxy | None, limit: int, headers: Mapping[str, str], form: Mapping[str, str] | None
     ) -> Answer:
         session = self._session(proxied=proxy is not None)
         place = host_of(url)
@@ -149,7 +149,7 @@ class Wire:
                 allow_redirects=False,
                 proxy=proxy.url if proxy else None,
                 proxy_headers=proxy.headers if proxy else None,
-                ssl=_tls() if url.scheme == "https" else True,
+                ssl=tls_context() if url.scheme == "https" else True,
             ) as response:
                 body = await _read(response, limit, place)
                 self._note(place, response)
@@ -263,7 +263,7 @@ def host_of(url: URL) -> str:
 
 
 @lru_cache(maxsize=1)
-def _tls() -> ssl.SSLContext:
+def tls_context() -> ssl.SSLContext:
     """The machine's certificate authorities and those that the environment adds. Built at the first https request."""
     context = ssl.create_default_context()
     for variable in _CA_VARIABLES:
@@ -278,7 +278,7 @@ def _tls() -> ssl.SSLContext:
 
 
 @lru_cache(maxsize=4096)
-def _proxy(scheme: str, host: str, port: int) -> _Proxy | None:
+def proxy_of(scheme: str, host: str, port: int) -> Proxy | None:
     """The proxy for a host by the environment; None: connect directly, as always to this machine itself."""
     if is_this_machine(host):
         return None
@@ -295,10 +295,10 @@ def _proxy(scheme: str, host: str, port: int) -> _Proxy | None:
     headers = {}
     if url.user:
         headers["Proxy-Authorization"] = aiohttp.encode_basic_auth(url.user, url.password or "")
-    return _Proxy(url.with_user(None), headers)
+    return Proxy(url.with_user(None), headers)
 
 
 def forget_environment() -> None:
     """Read proxies and certificate authorities from the environment again (after it changed; tests)."""
-    _proxy.cache_clear()
-    _tls.cache_clear()
+    proxy_of.cache_clear()
+    tls_context.cache_clear()
