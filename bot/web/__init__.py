@@ -1,0 +1,1 @@
+"""The server: webhooks in, pages and metrics out (aiohttp)."""
