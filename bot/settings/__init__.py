@@ -11,6 +11,7 @@ who needs it: `reveal` raises, and `settings.missing` names them all. Relative p
 from __future__ import annotations
 
 from bot.settings.loading import FILE, BadSettings, load, parse
+from bot.settings.secrets import MissingSecret, Secret
 from bot.settings.values import (
     ForgeSettings,
     GitHubApp,
@@ -19,11 +20,8 @@ from bot.settings.values import (
     GitSettings,
     Hook,
     Manifest,
-    MissingSecret,
     Mode,
     Notice,
-    Secret,
-    Sender,
     Settings,
     Topic,
 )
@@ -42,7 +40,6 @@ __all__ = [
     "Mode",
     "Notice",
     "Secret",
-    "Sender",
     "Settings",
     "Topic",
     "load",

@@ -14,14 +14,15 @@ from bot.registries.pool import KINDS, RegistryAccess
 from bot.settings.model import (
     FORGES,
     AppModel,
+    ForgeModel,
     GitHubModel,
     GitLabModel,
     GitModel,
     ManifestModel,
     NotifyModel,
     RegistryModel,
-    Source,
 )
+from bot.settings.secrets import Secret, Source
 from bot.settings.values import (
     ForgeSettings,
     GitHubApp,
@@ -32,8 +33,6 @@ from bot.settings.values import (
     Manifest,
     Mode,
     Notice,
-    Secret,
-    Sender,
     Settings,
 )
 from bot.terminal import UsageError
@@ -45,9 +44,7 @@ from rules.findings import Broken, Finding, did_you_mean, one_of
 
 FILE = "app.yaml"
 _SIZE_LIMIT = 1024 * 1024
-_SECRET_LIMIT = 64 * 1024
 _MODES: tuple[Mode, ...] = ("observe", "propose", "merge")
-_SENDERS: Mapping[str, Sender] = {"docker.io": "dockerhub", "ghcr.io": "ghcr", "quay.io": "quay"}
 _PERMISSIONS: Mapping[str, str] = {
     "administration": "read",
     "checks": "write",
@@ -138,7 +135,7 @@ class _Building:
             repositories_without_file=model.repositories_without_file,
             forges=tuple(self.forge(row, ("forges", place), model.mode) for place, row in rows),
             registries=tuple(self.registry(row, ("registries", place)) for place, row in enumerate(model.registries)),
-            hooks=tuple(self.hook(row, ("registries", place)) for place, row in enumerate(model.registries)),
+            hooks=tuple(filter(None, (self.hook(row, ("registries", place)) for place, row in enumerate(model.registries)))),
             github_app=_manifest(model.github_app),
             missing=tuple(self.missing),
         )
@@ -158,10 +155,10 @@ class _Building:
             self.findings.extend(error.findings)
             return Layer()
 
-    def rows(self) -> list[tuple[int, GitHubModel | GitLabModel | GitModel]]:
+    def rows(self) -> list[tuple[int, ForgeModel]]:
         """The forges, each read by the model of its kind."""
         said = self.tree.at("forges").data
-        rows: list[tuple[int, GitHubModel | GitLabModel | GitModel]] = []
+        rows: list[tuple[int, ForgeModel]] = []
         for place, item in enumerate(said if isinstance(said, list) else ()):
             tree = self.tree.at("forges", place)
             if not isinstance(item, dict):
@@ -177,7 +174,7 @@ class _Building:
             rows += [(place, model)] if model is not None else []
         return rows
 
-    def forge(self, row: GitHubModel | GitLabModel | GitModel, where: Where, mode: Mode) -> ForgeSettings:
+    def forge(self, row: ForgeModel, where: Where, mode: Mode) -> ForgeSettings:
         mode = min(mode, row.mode, key=_MODES.index)
         match row:
             case GitHubModel():
@@ -197,8 +194,8 @@ class _Building:
                 return GitSettings(
                     self.git_url(row, where),
                     row.branch,
-                    self.path(row.ssh_key) if row.ssh_key else None,
-                    self.path(row.known_hosts) if row.known_hosts else None,
+                    self.path(row.ssh_key),
+                    self.path(row.known_hosts),
                     row.username,
                     password,
                     mode,
@@ -222,10 +219,8 @@ class _Building:
 
     def registry(self, row: RegistryModel, where: Where) -> RegistryAccess:
         credentials, missing = self.credentials(row, where)
-        kind = row.kind if row.kind in KINDS else "oci"
-        return RegistryAccess(
-            row.host, kind or "oci", row.insecure, credentials, row.auth_hosts, row.repositories, row.for_, missing
-        )
+        kind = row.kind if row.kind in KINDS else "oci"  # the others speak the common protocol
+        return RegistryAccess(row.host, kind, row.insecure, credentials, row.auth_hosts, row.repositories, row.for_, missing)
 
     def credentials(self, row: RegistryModel, where: Where) -> tuple[Credentials | None, str]:
         """The login of a row, and why it could not be had."""
@@ -242,22 +237,18 @@ class _Building:
 
     def docker_login(self, host: str, source: Source, where: Where) -> tuple[Credentials | None, str]:
         try:
-            login = dockerconfig.read(self.path(source)).credentials(host)
+            login = dockerconfig.read(source.path(self.folder)).credentials(host)
             why = "" if login else f"it has no login for {host}"
         except dockerconfig.BadDockerConfig as error:
             login, why = None, str(error)
-        if why:
-            found = self.tree.finding(where, why)
-            self.missing.append(found)
-            why = str(found)
-        return login, why
+        return login, self.lacking(where, why) if why else ""
 
-    def hook(self, row: RegistryModel, where: Where) -> Hook:
-        kind: Sender = _sender(row)
-        if row.mapping is not None and kind != "generic":
-            self.complain((*where, "mapping"), "is for kind generic only")
-        mapping: Mapping[str, str] = dict(row.mapping or {})
-        return Hook(row.host, kind, self.hidden(row.webhook_secret, (*where, "webhook_secret")), mapping)
+    def hook(self, row: RegistryModel, where: Where) -> Hook | None:
+        if row.webhook_secret is None:
+            if row.webhook is not None:
+                self.complain((*where, "webhook"), "a webhook needs a `webhook_secret`", "write webhook_secret: {env: NAME}")
+            return None
+        return Hook(row.host, self.secret(row.webhook_secret, (*where, "webhook_secret")), row.webhook)
 
     def notice(self, row: NotifyModel, where: Where) -> Notice:
         if isinstance(row.url, Source):
@@ -279,56 +270,27 @@ class _Building:
 
     # -- secrets and paths
 
-    def path(self, source: Source) -> Path:
-        return self.folder / (source.file or Path()).expanduser()
+    def path(self, source: Source | None) -> Path | None:
+        return None if source is None else source.path(self.folder)
 
     def hidden(self, source: Source | None, where: Where) -> Secret | None:
         return None if source is None else self.secret(source, where)
 
     def secret(self, source: Source, where: Where) -> Secret:
         """The secret itself, or why it is not there."""
-        if source.env is not None:
-            value, why = self.environ.get(source.env) or None, f"the environment variable {_shown(source.env)} is not set"
-            name = f"env {_shown(source.env)}"
-        else:
-            value, why = _contents(self.path(source))
-            name = f"file {source.file}"
-        if value is not None:
-            return Secret(value, name)
+        value, why = source.read(self.folder, self.environ)
+        return Secret(value, str(source), self.lacking(where, why) if value is None else "")
+
+    def lacking(self, where: Where, why: str) -> str:
+        """Keep in mind that something is missing."""
         found = self.tree.finding(where, why)
         self.missing.append(found)
-        return Secret(None, name, str(found))
-
-
-def _contents(path: Path) -> tuple[str | None, str]:
-    try:
-        with path.open("rb") as file:
-            data = file.read(_SECRET_LIMIT + 1)
-        value = data.decode().rstrip("\r\n")
-    except OSError as error:
-        return None, f"{path}: {error.strerror or error}"
-    except UnicodeDecodeError:
-        return None, f"{path} is not text"
-    if len(data) > _SECRET_LIMIT:
-        return None, f"{path} is too large for a secret"
-    return (value, "") if value.strip() else (None, f"{path} is empty")
-
-
-def _shown(name: str) -> str:
-    """The name of a variable; one that is not in capitals may be a secret written by mistake."""
-    return name if name == name.upper() and not name.isdecimal() else "that is named here"
+        return str(found)
 
 
 def _public(host: str, port: int) -> str:
     shown = f"[{host}]" if ":" in host else host
     return f"http://{'127.0.0.1' if host in ('', '0.0.0.0', '::') else shown}:{port}"  # noqa: S104  # compared, not bound
-
-
-def _sender(row: RegistryModel) -> Sender:
-    if row.kind in ("harbor", "dockerhub", "quay", "acr", "ghcr", "distribution", "generic"):
-        return row.kind
-    host = row.host.lower()
-    return "acr" if host.endswith(".azurecr.io") else _SENDERS.get(host, "distribution")
 
 
 def _manifest(model: ManifestModel) -> Manifest:

@@ -10,62 +10,18 @@ from typing import ClassVar, Literal
 
 from bot.forges.base import ForgeKind
 from bot.registries.pool import RegistryAccess
-from bot.terminal import UsageError
+from bot.settings.secrets import Secret
 from rules.config import Layer, Limits
 from rules.findings import Finding
 
 Mode = Literal["observe", "propose", "merge"]
 """What the server does of what it decides: nothing (it says what it would do), requests without landing them, or all of it."""
 
-Sender = Literal["harbor", "dockerhub", "quay", "acr", "ghcr", "distribution", "generic"]
 Topic = Literal["alarm", "hold"]
 
 STATE = "sqlite:///data/tagboat.db"
 SCAN_EVERY = timedelta(hours=1)
 GITHUB, GITLAB = "https://api.github.com", "https://gitlab.com"
-
-
-class MissingSecret(UsageError):
-    """A secret that is needed now could not be had; the message says where it is asked for."""
-
-
-class Secret:
-    """A password, token, key or address that nobody may see. `str` and `repr` are masked; `reveal` gives it away.
-
-    `source` says where it comes from (`env GITHUB_TOKEN`), `missing` why it could not be read: that is an error only for who
-    needs it.
-    """
-
-    __slots__ = ("_value", "missing", "source")
-
-    def __init__(self, value: str | None, source: str = "given", missing: str = "") -> None:
-        self._value = value
-        self.source = source
-        self.missing = missing or ("" if value is not None else f"there is no value ({source})")
-
-    def reveal(self) -> str:
-        """The secret itself. Raises MissingSecret."""
-        if self._value is None:
-            raise MissingSecret(self.missing)
-        return self._value
-
-    def __repr__(self) -> str:
-        return f"<secret, {self.source}>"
-
-    def __str__(self) -> str:
-        return "***"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and (self._value, self.source) == (other._value, other.source)
-
-    def __hash__(self) -> int:
-        return hash((self._value, self.source))
-
-    def __reduce__(self) -> str:
-        raise TypeError("a secret is not written anywhere")
-
-    def __deepcopy__(self, memo: object) -> Secret:
-        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +76,11 @@ ForgeSettings = GitHubSettings | GitLabSettings | GitSettings
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """How the webhooks of a registry's host are read: `kind` is who sends them, `secret` what they have to know (None: there is
-    no webhook for this host). `mapping`: for kind generic, where image, tag and digest stand in the JSON."""
+    """The webhooks of a registry's host: the secret that they have to know, and where an unusual sender keeps image and tag."""
 
     host: str
-    kind: Sender
-    secret: Secret | None = None
-    mapping: Mapping[str, str] = field(default_factory=dict)
+    secret: Secret
+    mapping: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
