@@ -1,4 +1,5 @@
 # The server: `docker run -v ./app.yaml:/app/app.yaml -v tagboat:/app/data -p 8080:8080 tagboat`
+# In app.yaml, `server: {listen: ":8080"}`: the default is the loopback address, which is the container's own.
 ARG BASE=python:3.13-slim-trixie
 FROM ${BASE} AS build
 WORKDIR /src

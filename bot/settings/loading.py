@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -44,6 +45,8 @@ from rules.findings import Broken, Finding, did_you_mean, one_of
 
 FILE = "app.yaml"
 _SIZE_LIMIT = 1024 * 1024
+# Kubernetes, Compose and App Engine have an app.yaml too.
+_FOREIGN = re.compile(rb"^(?:apiVersion|kind|services|runtime)[ \t]*:", re.M)
 _MODES: tuple[Mode, ...] = ("observe", "propose", "merge")
 _PERMISSIONS: Mapping[str, str] = {
     "administration": "read",
@@ -77,8 +80,8 @@ class BadSettings(UsageError):
 
 
 def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
-    """The settings of a file; `path` None: of `app.yaml` in the current folder, or all defaults where there is none.
-    Raises UsageError (BadSettings where the file is wrong)."""
+    """The settings of a file; `path` None: of `app.yaml` in the current folder, or all defaults where there is none, or one that
+    is somebody else's (a manifest, say). Raises UsageError (BadSettings where the file is wrong)."""
     file = path if path is not None else Path(FILE)
     if path is None and not file.exists():
         return parse(b"", None, Path.cwd(), environ)
@@ -87,6 +90,8 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
             data = opened.read(_SIZE_LIMIT + 1)
     except OSError as error:
         raise UsageError(f"{file}: {error.strerror or error}") from None
+    if path is None and _FOREIGN.search(data):
+        return parse(b"", None, Path.cwd(), environ)
     return parse(data, file, file.absolute().parent, environ)
 
 
@@ -94,7 +99,8 @@ def parse(data: bytes, file: Path | None, folder: Path, environ: Mapping[str, st
     """The settings that a file's content says; its relative paths begin at `folder`. Raises BadSettings."""
     try:
         tree = read(data, str(file or FILE))
-        model, findings = build(AppModel, tree)
+        model, wrong = build(AppModel, tree)
+        findings = [*tree.findings, *wrong]
         building = _Building(tree, folder, environ, findings)
         if model is None:
             building.rows()  # for what is wrong in them

@@ -97,7 +97,8 @@ def text(value: object) -> str:
     if len(value) > _LINE_LIMIT:
         raise wrong(f"is longer than {_LINE_LIMIT} characters")
     if any(ord(char) < 32 or ord(char) == 127 or 0xD800 <= ord(char) <= 0xDFFF for char in value):
-        raise wrong("has to be one line, without control characters")
+        block = value.endswith("\n") and value.count("\n") == 1
+        raise wrong("has to be one line, without control characters", "write |- or >- for | or >" if block else "")
     return str(value)
 
 
@@ -174,13 +175,15 @@ _WINDOW_SCHEMA = {
 }
 _SCHEDULE_SCHEMA = {"anyOf": [*_WINDOW_SCHEMA["anyOf"], {"type": "array", "items": _WINDOW_SCHEMA, "minItems": 1}]}
 
+# The file's scalars are texts as they stand: what another reader takes for a number (`range: 1.4`) is one too.
+_TEXT_SCHEMA = WithJsonSchema({"type": ["string", "number"], "minLength": 1})
+
 Flag = Annotated[bool, BeforeValidator(_flag)]
 Whole = Annotated[int, BeforeValidator(_whole)]
 Count = Annotated[int, BeforeValidator(_whole), Field(ge=0)]
-Text = Annotated[str, BeforeValidator(text)]
-Name = Annotated[str, BeforeValidator(_name), Field(min_length=1)]
+Name = Annotated[str, BeforeValidator(_name), _TEXT_SCHEMA]
 Word = BeforeValidator(_word)
 Duration = Annotated[timedelta, PlainValidator(_duration), WithJsonSchema(_DURATION_SCHEMA)]
-Glob = Annotated[str, BeforeValidator(_glob)]
-Regexp = Annotated[str, BeforeValidator(_regexp)]
+Glob = Annotated[str, BeforeValidator(_glob), _TEXT_SCHEMA]
+Regexp = Annotated[str, BeforeValidator(_regexp), _TEXT_SCHEMA]
 When = Annotated[Schedule, PlainValidator(_schedule), WithJsonSchema(_SCHEDULE_SCHEMA)]

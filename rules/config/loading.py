@@ -9,7 +9,8 @@ from typing import Any
 from rules import freezes, policies
 from rules.automerge import UPDATE_TYPES, Automerge
 from rules.config.fields import Table
-from rules.config.model import AutomergeModel, CommitsModel, FileModel, FreezeModel, LimitsModel, PullRequestsModel, RuleModel
+from rules.config.model import CommitsModel, FileModel, FreezeModel, LimitsModel, PullRequestsModel
+from rules.config.rule_model import AutomergeModel, RuleModel
 from rules.config.tree import Tree, read
 from rules.config.values import Author, Commits, Config, Landing, Limits, Match, Proposing, PullRequests, Rule
 from rules.config.words import build
@@ -50,7 +51,8 @@ def load(data: bytes, *, file: str = FILE, defaults: Layer | None = None, limits
 
 def layer(tree: Tree) -> Layer:
     """A tree in the grammar of `.tagboat.yaml`, checked. Raises Broken."""
-    model, findings = build(FileModel, tree)
+    model, wrong = build(FileModel, tree)
+    findings = [*tree.findings, *wrong]
     if model is None:
         raise Broken(findings)
     rules = tuple(_rule(rule, tree.at("rules", place), findings) for place, rule in enumerate(model.rules))
@@ -142,6 +144,8 @@ def _rule(model: RuleModel, tree: Tree, findings: list[Finding]) -> Rule:
         name: _default(Proposing, name) if value is None else value for name, value in said.items() if name in _PROPOSING
     }
     landing = _landing(model.automerge, match.updates) if "automerge" in said else None
+    if model.automerge and model.automerge.min_release_age is not None and model.automerge.min_age is not None:
+        findings.append(tree.finding(("automerge", "min_age"), "min_age and min_release_age say the same: write one of them"))
     findings.extend(_complaints(choosing, tree))
     if not (said.keys() - {"match"}):
         findings.append(tree.finding((), "the rule says nothing but what it matches"))
@@ -165,9 +169,13 @@ def _landing(model: AutomergeModel | None, named: tuple[UpdateKind, ...] | None)
     said = frozenset(name for name in model.model_fields_set if values[name] is not None or name in _MAY_BE_NONE)
     if values["update_types"] is None:
         values["update_types"] = UPDATE_TYPES + tuple(kind for kind in named or () if kind not in UPDATE_TYPES)
+    age = values.pop("min_age")
+    if values["min_release_age"] is None:
+        values["min_release_age"] = age
     if values["min_release_age"] is None:
         del values["min_release_age"]
-    return Landing(Automerge(**values), said)
+        return Landing(Automerge(**values), said)
+    return Landing(Automerge(**values), said | {"min_release_age"})
 
 
 _MAY_BE_NONE = frozenset({"require_label", "disable_label", "blocking_title", "schedule"})

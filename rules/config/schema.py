@@ -4,12 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic.json_schema import GenerateJsonSchema
+
 from rules.config.model import FileModel
 
-DRAFT = "https://json-schema.org/draft/2020-12/schema"
+
+class _Plain(GenerateJsonSchema):
+    """Without the titles that pydantic makes of the names of keys: they say nothing new."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
 
 
 def schema() -> dict[str, Any]:
     """The schema, as a value that `json.dumps` takes."""
-    made = FileModel.model_json_schema(by_alias=True, mode="validation")
-    return {"$schema": DRAFT, "title": ".tagboat.yaml", **{key: value for key, value in made.items() if key != "title"}}
+    made = FileModel.model_json_schema(schema_generator=_Plain)
+    for name, definition in made["$defs"].items():
+        definition["title"] = _words(name)
+        for key in definition["properties"].values():
+            if key.get("default", ...) is None:
+                del key["default"]
+    return {"$schema": _Plain.schema_dialect, **made, "title": ".tagboat.yaml"}
+
+
+def _words(name: str) -> str:
+    """`PullRequestsModel` as `pull requests`."""
+    return "".join(f" {char.lower()}" if char.isupper() else char for char in name.removesuffix("Model")).strip()

@@ -13,13 +13,16 @@ from typing import Any
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from rules.findings import Broken, Finding
-from rules.yamls import YamlError, compose
+from rules.yamls import Source, YamlError
 
 Path = tuple[int | str, ...]
 _SIZE_LIMIT = 1024 * 1024  # bytes
 _NODE_LIMIT = 50_000  # after aliases are followed
 _DEPTH_LIMIT = 40
 _NOTHING = frozenset({"", "~", "null", "Null", "NULL"})
+_TAGS = frozenset(f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "timestamp", "map", "seq")) | {
+    "!"
+}
 
 
 class Plain(str):
@@ -30,12 +33,14 @@ class Plain(str):
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """The data of a file (dict, list, `Plain`, `str`, None), and the line on which each key or item stands."""
+    """The data of a file (dict, list, `Plain`, `str`, None), and the line on which each key or item stands. `findings` is what is
+    wrong in the YAML itself; the rest of it can be checked all the same."""
 
     file: str
     data: Any
     lines: Mapping[Path, int] = field(default_factory=dict)
     top: Path = ()
+    findings: tuple[Finding, ...] = ()
 
     def at(self, *path: int | str) -> Tree:
         """The part of the tree under a path; its findings still name the whole path. None where there is nothing."""
@@ -51,21 +56,6 @@ class Tree:
         line = next((self.lines[whole[:end]] for end in range(len(whole), -1, -1) if whole[:end] in self.lines), None)
         return Finding(self.file, line, spelled(whole), message, suggestion)
 
-    def real(self, loc: Path) -> Path:
-        """A path of pydantic's without the tags of unions that it puts in: those are no keys of the file."""
-        data, path = self.data, list[int | str]()
-        for place, part in enumerate(loc):
-            if isinstance(data, dict) and part not in data and place < len(loc) - 1 and part == data.get("kind", part):
-                continue
-            path.append(part)
-            if isinstance(data, dict):
-                data = data.get(part)
-            elif isinstance(data, list) and isinstance(part, int) and part < len(data):
-                data = data[part]
-            else:
-                data = None
-        return tuple(path)
-
 
 def spelled(path: Path) -> str:
     """`rules[0].range`."""
@@ -73,51 +63,58 @@ def spelled(path: Path) -> str:
 
 
 def read(data: bytes, file: str) -> Tree:
-    """The one document of a YAML file; an empty file is a tree without data. Raises Broken."""
+    """The one document of a YAML file; an empty file is a tree without data. Raises Broken where there is no such document."""
     if len(data) > _SIZE_LIMIT:
         raise Broken([Finding(file, None, "", f"the file is larger than {_SIZE_LIMIT // 1024} KiB")])
     try:
-        documents = compose(data)
+        source = Source(data)
+        documents = source.documents
     except YamlError as error:
         raise Broken([Finding(file, error.line, "", f"this is not YAML: {error.reason}")]) from None
     if len(documents) > 1:
-        line = documents[1].start_mark.line + 1
+        line = source.line(documents[1].start_mark.index)
         raise Broken([Finding(file, line, "", "a second document (---) begins here; the file is to have one")])
     if not documents:
         return Tree(file, None)
-    reading = _Reading(file)
+    reading = _Reading(file, source)
     found = reading.value(documents[0], ())
-    if reading.findings:
-        raise Broken(reading.findings)
-    return Tree(file, found, reading.lines)
+    return Tree(file, found, reading.lines, findings=tuple(reading.findings))
 
 
 @dataclass(slots=True)
 class _Reading:
     file: str
+    source: Source
     lines: dict[Path, int] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     count: int = 0
 
     def value(self, node: Node, path: Path) -> Any:
+        line = self.source.line(node.start_mark.index)
         self.count += 1
-        if self.count > _NODE_LIMIT or len(path) > _DEPTH_LIMIT:
-            raise Broken([Finding(self.file, node.start_mark.line + 1, "", "the file is too large or nested too deeply")])
-        self.lines.setdefault(path, node.start_mark.line + 1)
+        # Aliases are followed here, so a bomb of them, or one within its own anchor, ends here too.
+        if self.count > _NODE_LIMIT:
+            raise Broken([Finding(self.file, line, "", f"the file has more than {_NODE_LIMIT} values, aliases followed")])
+        if len(path) > _DEPTH_LIMIT:
+            raise Broken([Finding(self.file, line, "", f"the file is nested deeper than {_DEPTH_LIMIT} levels")])
+        self.lines.setdefault(path, line)
+        if node.tag and node.tag not in _TAGS:
+            # The tag itself is not repeated: a password can begin with an exclamation mark.
+            self._complain(line, path, "a value that begins with ! is a tag to YAML, and tags are not read", "put it in quotes")
         match node:
             case MappingNode():
                 return dict(self._entries(node, path))
             case SequenceNode():
                 return [self.value(item, (*path, place)) for place, item in enumerate(node.value)]
             case ScalarNode():
-                return self._scalar(node, path)
+                return _scalar(node)
             case _:
-                raise Broken([Finding(self.file, node.start_mark.line + 1, spelled(path), "this cannot be read")])
+                raise Broken([Finding(self.file, line, spelled(path), "this cannot be read")])
 
     def _entries(self, node: MappingNode, path: Path) -> Iterator[tuple[str, Any]]:
         seen: set[str] = set()
         for key, value in node.value:
-            line = key.start_mark.line + 1
+            line = self.source.line(key.start_mark.index)
             if not isinstance(key, ScalarNode):
                 self._complain(line, path, "a key has to be a word", "quote values that begin with { or [")
                 continue
@@ -132,14 +129,12 @@ class _Reading:
                 self.lines[inner] = line
                 yield name, self.value(value, inner)
 
-    def _scalar(self, node: ScalarNode, path: Path) -> str | None:
-        tag = str(node.tag or "")
-        if tag and not tag.startswith("tag:yaml.org,2002:") and tag != "!":
-            self._complain(node.start_mark.line + 1, path, f"the tag {tag[:40]} is not read", "quote values that begin with !")
-        text = str(node.value)
-        if node.style:
-            return text
-        return None if text in _NOTHING else Plain(text)
-
     def _complain(self, line: int, path: Path, message: str, suggestion: str = "") -> None:
         self.findings.append(Finding(self.file, line, spelled(path), message, suggestion))
+
+
+def _scalar(node: ScalarNode) -> str | None:
+    text = str(node.value)
+    if node.style:
+        return text
+    return None if text in _NOTHING else Plain(text)

@@ -124,6 +124,11 @@ class Limits:
         """Whether nothing of this image in this file lands by rule."""
         return globs.matches_any(self.paths_never, path) or any(globs.matches_image(one, image) for one in self.images_never)
 
+    def forbid_push(self, image: str, path: str, kind: UpdateKind | None) -> bool:
+        """Whether an update needs a request: straight to the branch goes nothing that may not land by rule, or has to wait."""
+        never = self.forbid_landing(image, path) or (bool(self.updates_never) and (kind is None or kind in self.updates_never))
+        return not self.push or never or self.require_protection or self.min_pr_age > timedelta(0)
+
 
 @dataclass(frozen=True, slots=True)
 class Config:
@@ -163,7 +168,7 @@ class Config:
             if rule.match.kind(kind):
                 said |= rule.proposing
         found = Proposing(**said)
-        return found if self.limits.push else replace(found, delivery="request")
+        return replace(found, delivery="request") if self.limits.forbid_push(image, path, kind) else found
 
     def landing(self, image: str, path: str, kind: UpdateKind | None, forge: ForgeKind = "github") -> Automerge | None:
         """The rule by which an update of this kind lands; None: a person lands it. The rule may still not cover the kind
@@ -181,6 +186,7 @@ class Config:
             found,
             update_types=tuple(kind for kind in found.update_types if kind not in self.limits.updates_never),
             min_release_age=max(age, self.limits.min_age),
+            unknown_age="wait" if self.limits.min_age and found.unknown_age == "merge" else found.unknown_age,
             min_pr_age=max(found.min_pr_age, self.limits.min_pr_age),
             require_protection=found.require_protection or self.limits.require_protection,
         )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, TypeVar, get_args
+from collections.abc import Iterator
+from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -24,7 +24,7 @@ def build(model: type[_Model], tree: Tree) -> tuple[_Model | None, list[Finding]
 
 
 def _finding(model: type[Table], tree: Tree, error: ErrorDetails) -> Finding:
-    path = (*tree.real(error["loc"]), *error.get("ctx", {}).get("at", ()))
+    path = (*error["loc"], *error.get("ctx", {}).get("at", ()))
     message, suggestion = _words(model, path, error)
     return tree.finding(path, message, suggestion)
 
@@ -33,15 +33,17 @@ def _words(model: type[Table], path: Path, error: ErrorDetails) -> tuple[str, st
     value, context = error["input"], error.get("ctx", {})
     match error["type"]:
         case "extra_forbidden":
-            known = _keys(model, path[:-1])
-            return "unknown key", did_you_mean(str(path[-1]), known) or f"known here: {', '.join(sorted(known))}"
+            key, known = str(path[-1]), _keys(model, path[:-1])
+            home = _elsewhere(model, key)
+            return "unknown key", home or did_you_mean(key, known) or f"known here: {', '.join(sorted(known))}"
         case "missing":
             return "this key is missing", ""
         case "model_type" | "model_attributes_type" | "dict_type" | "mapping_type":
-            return f"has to be a mapping (key: value), not {kind_of(value)}", ""
+            return f"has to be a mapping (key: value), not {_sort_of(value)}", ""
         case "tuple_type" | "list_type":
-            suggestion = f"write [{shown(value)}]" if isinstance(value, str) else ""
-            return f"has to be a list, not {kind_of(value)}", suggestion
+            # What looks like an address may hold a password.
+            plain = isinstance(value, str) and "://" not in value
+            return f"has to be a list, not {_sort_of(value)}", f"write [{shown(value)}]" if plain else ""
         case "literal_error":
             known = tuple(part.strip("'") for part in context["expected"].replace(" or ", ", ").split(", "))
             if isinstance(value, (str, bool, int)):
@@ -53,6 +55,28 @@ def _words(model: type[Table], path: Path, error: ErrorDetails) -> tuple[str, st
             return f"has to be at most {context['le']}", ""
         case _:  # ours: the message is in plain words
             return error["msg"], context.get("suggestion", "")
+
+
+def _sort_of(value: object) -> str:
+    """What a value is, without repeating it."""
+    return "a text" if isinstance(value, str) else kind_of(value)
+
+
+def _elsewhere(model: type[BaseModel], key: str) -> str:
+    """Where a key belongs that is right by its name but stands at the wrong place; empty where it belongs nowhere."""
+    todo: list[tuple[str, type[BaseModel]]] = [("", model)]
+    seen: set[type[BaseModel]] = set()
+    for path, at in todo:  # breadth first: it grows while it is read
+        if at in seen:
+            continue
+        seen.add(at)
+        names = {field.alias or name: field for name, field in at.model_fields.items()}
+        if key in names:
+            return f"it belongs under {path}" if path else "it belongs to the top of the file"
+        for name, field in names.items():
+            many = "[]" if get_origin(field.annotation) is tuple else ""
+            todo += [(f"{path}.{name}{many}".removeprefix("."), inner) for inner in _models(field.annotation)]
+    return ""
 
 
 def _keys(model: type[BaseModel], path: Path) -> tuple[str, ...]:
@@ -70,8 +94,3 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
         yield annotation
     for part in get_args(annotation):
         yield from _models(part)
-
-
-def mapping(value: object) -> Mapping[str, Any]:
-    """The value where it is a mapping, else an empty one."""
-    return value if isinstance(value, dict) else {}
