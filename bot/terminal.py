@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,7 +14,11 @@ from typing import Any, Protocol
 
 DONE, FAILED, USAGE, NOTHING = 0, 1, 2, 3
 
-_CONTROL = {code: None for code in (*range(32), *range(127, 160)) if code not in (9,)}
+# Control characters, and those that turn the direction of writing, go; bytes of a file name that are no text are shown as such.
+_CONTROL: dict[int, str | None] = {code: None for code in (*range(32), *range(127, 160)) if code != 9}
+_CONTROL |= dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)))
+_CONTROL |= {0xDC00 + byte: f"\\x{byte:02x}" for byte in range(128, 256)}
+_NOT_IN_JSON = re.compile("[\x7f-\x9f\ud800-\udfff]")  # what JSON would allow, and a terminal or a text file would not
 
 
 class UsageError(Exception):
@@ -39,12 +44,14 @@ def complain(message: str) -> None:
 
 def say(text: str = "") -> None:
     """A line of plain output."""
-    sys.stdout.write(plain(text) + "\n")
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(plain(text).encode(encoding, "backslashreplace").decode(encoding) + "\n")
 
 
 def say_json(row: Mapping[str, Any]) -> None:
     """One JSON line."""
-    sys.stdout.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
+    line = json.dumps(row, ensure_ascii=(sys.stdout.encoding or "utf-8").lower() != "utf-8", default=str)
+    sys.stdout.write(_NOT_IN_JSON.sub(lambda match: f"\\u{ord(match[0]):04x}", line) + "\n")
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, styles: Mapping[str, str] | None = None) -> None:

@@ -32,6 +32,7 @@ NODE_LIMIT = 300_000  # of one file, aliases not counted
 
 _STAND_INS = _COLON, _QUESTION = "\ue000", "\ue001"  # of the private use area
 _INNER_MARK = re.compile(rb"(?<=[^\s,\[\]{}\"']):(?=[^\s,\[\]{}\"'])|(?<=[^\s,\[\]{}])\?")
+_PAIR = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")  # JSON's way to write what is beyond 16 bits
 _TAG = "tag:yaml.org,2002:str"  # of every node that names none; nobody asks for it
 
 
@@ -73,14 +74,15 @@ def _nodes(data: bytes) -> list[Node]:
 
 
 def _second_try(data: bytes) -> list[Node] | None:
-    """The documents with other characters for the marks inside words, which are then put back; None where that is no help.
+    """The documents with other characters for what libyaml refuses and others take; None where that is no help.
 
-    This libyaml refuses a colon or a question mark within a plain scalar between braces, as in {image: web:1}; YAML 1.2 has it.
-    Places stay as they are: marks count characters.
+    It refuses a colon or a question mark within a plain scalar between braces, as in {image: web:1}; these are put back. And it
+    refuses pairs of surrogates; no image has one, so the text keeps the stand-ins. Places stay: marks count characters.
     """
     if any(mark.encode() in data for mark in _STAND_INS):
         return None
     other = _INNER_MARK.sub(lambda match: (_COLON if match[0] == b":" else _QUESTION).encode(), data)
+    other = _PAIR.sub(b"?" * 12, other)
     if other == data:
         return None
     try:
@@ -131,6 +133,7 @@ class _Rebuilder:
 
     def __init__(self, data: bytes) -> None:
         self.parser = CParser(data)
+        self.nodes = 0
         self.anchors: dict[str, Node] = {}
         self.open: list[tuple[Node, list[Node]]] = []
 
@@ -177,6 +180,9 @@ class _Rebuilder:
 
     def _add(self, node: Node, anchor: str | None) -> Node | None:
         """Put a whole node where it belongs; gives it back where it is a document's root."""
+        self.nodes += 1
+        if self.nodes > NODE_LIMIT:
+            raise YamlError(f"more than {NODE_LIMIT} nodes")
         if anchor:
             self.anchors[anchor] = node
         if not self.open:

@@ -90,7 +90,7 @@ def _edits(data: bytes, occurrence: Occurrence, target: Target) -> Iterator[Edit
     elif occurrence.digest_span:
         yield _replace(data, occurrence.digest_span, target.digest)
     elif occurrence.sha_span and target.digest.startswith(_SHA256):
-        yield _replace(data, occurrence.sha_span, target.digest.removeprefix(_SHA256))
+        yield _replace(data, occurrence.sha_span, _hex(data, occurrence.sha_span, target.digest.removeprefix(_SHA256)))
     else:
         raise _refusal(occurrence, "its digest is not written in one piece")
 
@@ -114,7 +114,7 @@ def _addition(data: bytes, occurrence: Occurrence, digest: str) -> Edit:
     span = occurrence.tag_span
     if span is None:
         raise _refusal(occurrence, "there is no tag in one piece that a digest could follow")
-    if data[span.start - 1 : span.start] != b":":
+    if occurrence.scalar == "whole" or data[span.start - 1 : span.start] != b":":
         raise _refusal(occurrence, "the tag stands in a key of its own, and no digest beside it that could be changed")
     return Edit(Span(span.end, span.end), b"", f"@{digest}".encode())
 
@@ -126,6 +126,12 @@ def _quoted(data: bytes, occurrence: Occurrence, tag: str) -> str:
     used = _QUOTE.findall(data, 0, occurrence.tag_span.start) or _QUOTE.findall(data, occurrence.tag_span.end)[:1]
     quote = used[-1].decode() if used else '"'
     return f"{quote}{tag}{quote}"
+
+
+def _hex(data: bytes, span: Span, digits: str) -> str:
+    """The hex digits as they are to be written: in quotes where none stand there and YAML would read a number (`12e34…`)."""
+    quoted = data[span.start - 1 : span.start] in (b'"', b"'")
+    return digits if quoted or reads_as_string(digits) else f'"{digits}"'
 
 
 def _prove(

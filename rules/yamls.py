@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 SIZE_LIMIT = 4 * 1024 * 1024  # bytes
-MERGE_LIMIT = 10_000  # merge keys of one file
+MERGE_LIMIT = 200_000  # keys that the merge keys of one file add, all together
 NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 
 _UTF8_MARK = b"\xef\xbb\xbf"
@@ -59,8 +59,6 @@ class Source:
             raise YamlError(f"larger than {SIZE_LIMIT // 2**20} MiB")
         if data[:2] in _UTF16_MARKS:
             raise YamlError("UTF-16 text is not read: save the file as UTF-8")
-        if data.count(b"<<:") > MERGE_LIMIT:
-            raise YamlError(f"more than {MERGE_LIMIT} merge keys")
         try:
             # libyaml does not count a byte order mark at the very start; later ones are characters.
             self.text = data.decode("utf-8-sig")
@@ -81,10 +79,10 @@ class Source:
         """The line of the character `index`, from 1; only a line feed ends a line, as git and editors have it."""
         return bisect_left(self._breaks, index) + 1
 
-    def rest_of_line(self, index: int) -> str:
-        """What stands on the line from the character `index` on, without the line's end."""
-        end = self.text.find("\n", index)
-        return self.text[index : end if end >= 0 else len(self.text)].removesuffix("\r")
+    def rest_of_line(self, index: int, limit: int) -> str:
+        """What stands on the line from the character `index` on, without the line's end, and no more than `limit` characters."""
+        end = self.text.find("\n", index, index + limit)
+        return self.text[index : end if end >= 0 else index + limit].removesuffix("\r")
 
     def begin(self, node: ScalarNode) -> int | None:
         """The index in `text` at which the value begins; None where it does not stand there letter by letter (escapes, folds)."""
@@ -106,7 +104,7 @@ class Source:
     @cached_property
     def documents(self) -> list[Node]:
         """The root node of every document that is not empty. Raises YamlError."""
-        return composed(self.data)
+        return _within(composed(self.data), self.data)
 
     @cached_property
     def _breaks(self) -> list[int]:
@@ -160,7 +158,7 @@ class _Inside(Source):
     @cached_property
     def documents(self) -> list[Node]:
         try:
-            return composed(self.data)
+            return _within(composed(self.data), self.data)
         except YamlError as error:
             first = self._outer.line(self._lines[0][1])
             raise YamlError(error.reason, error.line and error.line + first - 1) from None
@@ -168,6 +166,33 @@ class _Inside(Source):
     def _outward(self, index: int) -> int:
         inner, outer = self._lines[bisect_right(self._lines, (index, len(self._outer.text))) - 1]
         return outer + index - inner
+
+
+def _within(documents: list[Node], data: bytes) -> list[Node]:
+    """The documents, if their merge keys do not add too much: each mapping that merges another is looked at key by key."""
+    if b"<<" not in data:
+        return documents
+    sizes: dict[int, int] = {}
+    total = 0
+    for document in documents:
+        for _, mapping in walk(document):
+            if any(key.value == "<<" for key, _ in mapping.value):
+                total += _size(mapping, sizes, 0)
+                if total > MERGE_LIMIT:
+                    raise YamlError(f"merge keys add more than {MERGE_LIMIT} keys", mapping.start_mark.line + 1)
+    return documents
+
+
+def _size(node: Node, sizes: dict[int, int], depth: int) -> int:
+    """How many keys a mapping has with those that it merges, counted at least once each."""
+    if isinstance(node, ScalarNode) or depth > DEPTH_LIMIT:
+        return 0
+    if id(node) not in sizes:
+        sizes[id(node)] = 0  # a mapping that merges itself adds nothing
+        merged = [value for key, value in node.value if key.value == "<<"] if isinstance(node, MappingNode) else node.value
+        own = len(node.value) if isinstance(node, MappingNode) else 0
+        sizes[id(node)] = min(own + sum(_size(one, sizes, depth + 1) for one in merged), MERGE_LIMIT + 1)
+    return sizes[id(node)]
 
 
 def text(node: Node | None) -> str | None:

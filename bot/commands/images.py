@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from bot.checkout import Checkout, Unreadable
-from bot.terminal import DONE, FAILED, complain, progress, say_json, table
+from bot.terminal import DONE, FAILED, complain, plain, progress, say_json, table
 from rules.formats import is_manifest, scan
 from rules.formats.base import Occurrence, Unread
 
 
 def images(path: Path = Path(), /, *, json: bool = False) -> int:
-    """List every image reference in a folder or file. Files that do not parse are named on standard error (exit 1).
+    """List every image reference in a folder or file. What could not be read is named on standard error (exit 1).
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def read_all(checkout: Checkout) -> tuple[list[Occurrence], list[Unread]]:
     """Every occurrence of a checkout, in order of file and place, and what could not be read."""
     found: list[Occurrence] = []
     unread: list[Unread] = []
-    paths = list(checkout.paths(is_manifest))
+    paths = list(checkout.paths(is_manifest, lambda path, reason: unread.append(Unread(path, None, reason))))
     with progress("reading") as advance:
         for done, path in enumerate(paths):
             try:
@@ -54,7 +54,7 @@ def read_all(checkout: Checkout) -> tuple[list[Occurrence], list[Unread]]:
 def report_unread(unread: list[Unread]) -> int:
     """Name what could not be read; the exit status that this calls for."""
     for trouble in unread:
-        complain(f"{trouble.file}{f':{trouble.line}' if trouble.line else ''}: {trouble.reason}")
+        complain(f"{plain(trouble.file)}{f':{trouble.line}' if trouble.line else ''}: {trouble.reason}")
     return FAILED if any(not trouble.skipped for trouble in unread) else DONE
 
 

@@ -19,7 +19,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
 from rules.formats.base import File, Occurrence
 from rules.formats.paths import is_yaml
-from rules.formats.references import Finder
+from rules.formats.references import LENGTH_LIMIT, Finder
 from rules.formats.variables import resolve
 from rules.yamls import child, items, text, walk
 
@@ -40,7 +40,8 @@ def claims(file: File, document: Node | None) -> bool:
     if not isinstance(document, MappingNode) or child(document, "apiVersion") is not None:
         return False
     if _FILE.match(file.name):
-        return isinstance(services, MappingNode) or any(key.value.startswith("x-") for key, _ in items(document))
+        extensions = any(key.value.startswith("x-") for key, _ in items(document))
+        return isinstance(services, MappingNode) or extensions or _is_old(document)
     if not all(key.value in _TOP or key.value.startswith("x-") for key, _ in items(document)):
         return False
     # The name says nothing, so the services have to be such as only Compose has.
@@ -52,14 +53,34 @@ def claims(file: File, document: Node | None) -> bool:
 
 def find(file: File, document: Node | None) -> Iterator[Occurrence]:
     finder = Finder(file.path, NAME, file.source)
+    for service in _services(document):
+        image = child(service, "image")
+        if isinstance(image, ScalarNode) and text(image) and len(image.value) <= LENGTH_LIMIT and child(service, "build") is None:
+            found = _with_defaults(finder, image) if "$" in image.value else finder.scalar(image, bare=True)
+            if found:
+                yield found
+
+
+def _services(document: Node | None) -> Iterator[Node]:
+    """The services in order, and the mappings at any depth of the extensions that they may merge."""
+    old = _is_old(document)
     for key, value in items(document):
-        services = (mapping for _, mapping in walk(value)) if key.value.startswith("x-") else (one for _, one in items(value))
-        for service in services if key.value == "services" or key.value.startswith("x-") else ():
-            image = child(service, "image")
-            if isinstance(image, ScalarNode) and text(image) and child(service, "build") is None:
-                found = _with_defaults(finder, image) if "$" in image.value else finder.scalar(image, bare=True)
-                if found:
-                    yield found
+        if key.value.startswith("x-"):
+            yield from (mapping for _, mapping in walk(value))
+        elif old:
+            yield value
+        elif key.value == "services":
+            yield from (service for _, service in items(value))
+
+
+def _is_old(document: Node | None) -> bool:
+    """Whether the services stand at the top, as in the first version of Compose files."""
+    inner = [value for _, value in items(document)]
+    return (
+        bool(inner)
+        and child(document, "services") is None
+        and all(child(one, "image") is not None or child(one, "build") is not None for one in inner)
+    )
 
 
 def _with_defaults(finder: Finder, node: ScalarNode) -> Occurrence | None:

@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from ruamel.yaml.nodes import Node, ScalarNode
 
 from rules.formats.base import File, Occurrence
-from rules.formats.paths import is_yaml
+from rules.formats.paths import is_json, is_yaml
 from rules.formats.references import Finder
 from rules.yamls import Source, child, each, text
 
@@ -36,7 +36,7 @@ _ABOUT_IMAGES = frozenset({"ImageUpdater"})  # its images are what another tool 
 
 
 def wants(path: str) -> bool:
-    return is_yaml(path)
+    return is_yaml(path) or is_json(path)
 
 
 def claims(file: File, document: Node | None) -> bool:

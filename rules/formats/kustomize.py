@@ -32,7 +32,7 @@ VERSION = 1
 HINT = re.compile(rb"mage|tagboat:")
 
 _FILES = frozenset({"kustomization.yaml", "kustomization.yml", "Kustomization"})
-_KINDS = frozenset({"Kustomization", "Component"})
+_KINDS = frozenset({"Kustomization", "Component", None})  # kustomize takes a file without a kind for a Kustomization
 
 
 def wants(path: str) -> bool:

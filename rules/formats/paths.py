@@ -8,6 +8,11 @@ def is_yaml(path: str) -> bool:
     return path.endswith((".yaml", ".yml")) or path.rpartition("/")[2] == "Kustomization"
 
 
+def is_json(path: str) -> bool:
+    """Whether a file is JSON by its name; YAML's reader reads that as well."""
+    return path.endswith(".json")
+
+
 def is_hidden(path: str) -> bool:
     """Whether the file or a folder above it begins with a dot, as the files of forges and tools do."""
     return path.startswith(".") or "/." in path

@@ -25,11 +25,14 @@ from rules.formats.base import Occurrence
 from rules.images import BadReference, ImageRef, is_digest, is_tag
 from rules.yamls import Source, items, text, walk
 
-_MARKER = re.compile(r"\s#\s*(tagboat:.*|\{.*\"\$imagepolicy\".*\})")
+_COMMENT = re.compile(r"\s#\s*(?=tagboat:|\{)")
+_FLUX = '"$imagepolicy"'
 _VARIABLE = re.compile(r"\$\{[^{}]*\}?|\$\([^()]*\)?|\$[A-Za-z_]\w*|\{\{.*?\}\}|\{%.*?%\}|<%.*?%>")
 _LITERAL = re.compile(r"[a-z0-9]")  # an image that is nothing but variables is named elsewhere
 _PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".svg", ".ico", ".webp", ".iso", ".img", ".qcow2", ".vmdk", ".tar", ".gz")
-_LENGTH_LIMIT = 1024  # characters of a reference: a name, a tag and a digest are shorter
+LENGTH_LIMIT = 1024  # characters of a reference: a name, a tag and a digest are shorter
+_LINE_LIMIT = 1024  # characters behind a value in which a marker is looked for: a file may be one line of megabytes
+_HEX = re.compile(r"[0-9a-f]{64}\Z")
 _IMAGE_KEYS = ("Image", "_image", "-image")
 _TAG_KEYS = ("ImageTag", "imageTag", "image_tag")
 
@@ -45,7 +48,6 @@ class Parts:
     names: tuple[ScalarNode, ...]
     tag: ScalarNode | None = None
     digest: ScalarNode | None = None
-    sha: ScalarNode | None = None
 
 
 @dataclass(slots=True)
@@ -59,7 +61,7 @@ class Finder:
 
     def everywhere(self, root: Node, skip: frozenset[str] = frozenset()) -> Iterator[Occurrence]:
         """Every image in the mappings from a node down, save below the keys of `skip`."""
-        marked = '"$imagepolicy"' in self.source.text or "tagboat:" in self.source.text
+        marked = _FLUX in self.source.text or "tagboat:" in self.source.text
         for parent, mapping in walk(root, skip):
             yield from self.mapping(parent, mapping)
             if marked:
@@ -86,7 +88,9 @@ class Finder:
         """The image in one scalar, if it may be one by its key."""
         if key == "image" or (key == "reference" and parent == "image"):
             return self.scalar(node, bare=parent.endswith("ontainers"))
-        if key.endswith(_IMAGE_KEYS) or key == "imageName" or (parent == "images" and "/" in node.value):
+        if key.endswith(_IMAGE_KEYS) or key == "imageName" or (key == "name" and parent == "image"):
+            return self.scalar(node, tagged=True)
+        if parent == "images" and "/" in node.value:
             return self.scalar(node, tagged=True)
         return None
 
@@ -102,7 +106,7 @@ class Finder:
         `place` tells where in the scalar a part of the value begins, None where it does not stand there in one piece; without it
         the value is the text itself.
         """
-        if (id(node),) in self.seen or is_digest(value):
+        if (id(node),) in self.seen or len(value) > LENGTH_LIMIT or is_digest(value):
             return None
         try:
             ref = ImageRef.parse(value)
@@ -132,20 +136,23 @@ class Finder:
 
     def split(self, parts: Parts) -> Occurrence | None:
         """The image that several scalars make together."""
-        if parts.registry is None and len(parts.names) == 1 and not (parts.tag or parts.digest or parts.sha):
+        if parts.registry is None and len(parts.names) == 1 and not (parts.tag or parts.digest):
             return self.scalar(parts.names[0], bare=True)
-        nodes = [node for node in (parts.tag, parts.digest, parts.sha, parts.registry, *parts.names) if node]
+        nodes = [node for node in (parts.tag, parts.digest, parts.registry, *parts.names) if node]
         if (place := tuple(map(id, nodes))) in self.seen:
             return None
-        name = "/".join(_value(node).strip("/") for node in (parts.registry, *parts.names) if node)
-        tag, digest = _tag_and_digest(parts)
+        last, tag, digest = _pieces(parts)
+        names = [*(_value(node) for node in (parts.registry, *parts.names[:-1]) if node), last]
+        name = "/".join(part.strip("/") for part in names)
         written = name + (f":{tag.text}" if tag else "") + (f"@{digest.prefix}{digest.text}" if digest else "")
+        if len(written) > LENGTH_LIMIT:
+            return None
         where = tag or digest
         try:
             ref = ImageRef.parse(written)
         except BadReference:
             return self._unresolved(parts.names[0], written, where.node if where else parts.names[0])
-        if ref.name != name:  # the name has a tag of its own
+        if ref.name != name:  # a registry or a folder with a tag of its own
             return None
         self.seen.add(place)
         digest_span = self._span(self.source.begin(digest.node), digest.at, digest.text) if digest else None
@@ -157,7 +164,7 @@ class Finder:
             tag=ref.tag,
             digest=ref.digest,
             tag_line=self._line(where.node) if where else None,
-            tag_span=self._span(self.source.begin(tag.node), 0, tag.text) if tag else None,
+            tag_span=self._span(self.source.begin(tag.node), tag.at, tag.text) if tag else None,
             digest_span=None if digest and digest.prefix else digest_span,
             sha_span=digest_span if digest and digest.prefix else None,
             scalar="whole" if tag and not tag.node.style and tag.text == tag.node.value else "part",
@@ -168,8 +175,18 @@ class Finder:
         """The marker comment on the line of the first of these nodes that has one."""
         for node in nodes:
             # The end mark of a block scalar is after its text; nothing but text stands beside that.
-            if node.style not in ("|", ">") and (match := _MARKER.search(self.source.rest_of_line(node.end_mark.index))):
-                return match[1].rstrip()
+            if node.style not in ("|", ">") and (comment := self._comment(node.end_mark.index)):
+                return comment
+        return None
+
+    def _comment(self, index: int) -> str | None:
+        rest = self.source.rest_of_line(index, _LINE_LIMIT)
+        for match in _COMMENT.finditer(rest):
+            comment = rest[match.end() :]
+            if comment.startswith("tagboat:"):
+                return comment.rstrip()
+            if _FLUX in comment and "}" in comment:
+                return comment[: comment.rindex("}") + 1]
         return None
 
     def _marked(self, mapping: MappingNode) -> Iterator[Occurrence]:
@@ -182,13 +199,7 @@ class Finder:
     def _unresolved(self, node: ScalarNode, written: str, tag: ScalarNode) -> Occurrence | None:
         variable = _VARIABLE.search(written)
         place = (id(node), id(tag))
-        if (
-            variable is None
-            or not _LITERAL.search(_VARIABLE.sub("", written))
-            or len(written) > _LENGTH_LIMIT
-            or "\n" in written
-            or place in self.seen
-        ):
+        if variable is None or not _LITERAL.search(_VARIABLE.sub("", written)) or "\n" in written or place in self.seen:
             return None
         self.seen.add(place)
         name, _, last = written.rpartition(":")
@@ -223,9 +234,9 @@ class _Piece(NamedTuple):
     prefix: str = ""
 
 
-def _tag_and_digest(parts: Parts) -> tuple[_Piece | None, _Piece | None]:
-    """Where tag and digest stand; a digest may stand in the tag's place, or behind the tag."""
-    tag = digest = None
+def _pieces(parts: Parts) -> tuple[str, _Piece | None, _Piece | None]:
+    """The last name without tag and digest, and where those stand: in keys of their own, one in the other's, or in the name."""
+    last, tag, digest = _value(parts.names[-1]), None, None
     if parts.tag:
         value = _value(parts.tag)
         before, at, behind = value.partition("@")
@@ -234,11 +245,15 @@ def _tag_and_digest(parts: Parts) -> tuple[_Piece | None, _Piece | None]:
         else:
             tag = _Piece(parts.tag, 0, before) if before else None
             digest = _Piece(parts.tag, len(before) + 1, behind) if at else None
+    elif (ref := _reference(parts.names[-1])) and (ref.tag or ref.digest):
+        tag = _Piece(parts.names[-1], len(ref.name) + 1, ref.tag) if ref.tag else None
+        digest = _Piece(parts.names[-1], len(last) - len(ref.digest), ref.digest) if ref.digest else None
+        last = ref.name
     if digest is None and parts.digest:
-        digest = _Piece(parts.digest, 0, _value(parts.digest))
-    elif digest is None and parts.sha:
-        digest = _Piece(parts.sha, 0, _value(parts.sha), "sha256:")
-    return tag, digest
+        value = _value(parts.digest)
+        # Some charts have the hex digits alone, and write the algorithm themselves.
+        digest = _Piece(parts.digest, 0, value, "sha256:" if _HEX.match(value) else "")
+    return last, tag, digest
 
 
 def _split(parent: str, scalars: Mapping[str, ScalarNode]) -> Iterator[tuple[set[str], Parts]]:
@@ -246,23 +261,26 @@ def _split(parent: str, scalars: Mapping[str, ScalarNode]) -> Iterator[tuple[set
     filled = {key: node for key, node in scalars.items() if text(node)}
     get = filled.get
     registry, repository, image, tag = get("registry"), get("repository"), get("image"), get("tag")
-    pinned = get("digest"), get("sha")
+    digest = get("digest") or get("sha") or get("sha256")
     if repository and "://" not in repository.value:
         if image and not tag and (version := get("version")):
-            yield {"image"}, Parts(registry, (repository, image), version, *pinned)
+            yield {"image"}, Parts(registry, (repository, image), version, digest)
         elif not tag and _is_image(parent) and (version := get("version")):
-            yield set(), Parts(registry, (repository,), version, *pinned)
-        elif "tag" in scalars or any(pinned) or registry or _is_image(parent):
-            yield set(), Parts(registry, (repository,), tag, *pinned)
-    elif image and (tag or any(pinned)) and _is_name(image):
-        yield {"image"}, Parts(registry, (image,), tag, *pinned)
-    elif (name := get("name")) and _is_image(parent) and (tag or any(pinned)):
-        yield {"name"}, Parts(registry, (name,), tag, *pinned)
+            yield set(), Parts(registry, (repository,), version, digest)
+        elif "tag" in scalars or digest or registry or _is_image(parent):
+            yield set(), Parts(registry, (repository,), tag, digest)
+    elif image and (tag or digest) and _is_reference(image, tagged=not tag):
+        registry = registry or get("hub")
+        # Istio's charts leave `hub` empty to say that it is set elsewhere.
+        if registry or "hub" not in scalars or "/" in image.value:
+            yield {"image"}, Parts(registry, (image,), tag, digest)
+    elif (name := get("name")) and _is_image(parent) and (tag or digest):
+        yield {"name"}, Parts(registry, (name,), tag, digest)
     for key in filled:
         if key.endswith(_TAG_KEYS):
             before = key.removesuffix("Tag").removesuffix("_tag")
             for rest in ("Repository", "_repository", "Name", "_name", ""):
-                if (name := get(before + rest)) and _is_name(name):
+                if (name := get(before + rest)) and _is_reference(name):
                     yield {before + rest}, Parts(get(f"{before}Registry") or get(f"{before}_registry"), (name,), filled[key])
                     break
 
@@ -276,13 +294,20 @@ def _is_image(key: str) -> bool:
     return key.lower().endswith(("image", "images"))
 
 
-def _is_name(node: ScalarNode) -> bool:
-    """Whether the scalar is an image without tag and digest."""
+def _is_reference(node: ScalarNode, *, tagged: bool = False) -> bool:
+    """Whether the scalar is an image without digest, and without a tag unless `tagged`."""
+    ref = _reference(node)
+    if ref is None:
+        return len(node.value) <= LENGTH_LIMIT and _VARIABLE.search(node.value) is not None
+    return not ref.digest and (tagged or not ref.tag)
+
+
+def _reference(node: ScalarNode) -> ImageRef | None:
+    value = _value(node)
     try:
-        ref = ImageRef.parse(_value(node))
+        return ImageRef.parse(value) if len(value) <= LENGTH_LIMIT else None
     except BadReference:
-        return _VARIABLE.search(node.value) is not None
-    return not ref.tag and not ref.digest
+        return None
 
 
 def _value(node: ScalarNode) -> str:
