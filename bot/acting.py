@@ -1,15 +1,16 @@
-"""Act: carry out what was decided, one request at a time. Each effect may be the last before a crash, so each is safe to repeat."""
+"""Act: carry out what was decided, one request at a time. Each effect may be the last before a crash: each is safe to repeat."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import assert_never
 
 from bot.forges.base import Forge, ForgeError, Moved
 from bot.ledger import Event, EventKind, Ledger
 from bot.report import Report
+from rules.messages import Message
 from rules.plan import Action, Close, Leave, Open, PullRequest, Refresh
 from rules.proposals import Proposal
 
@@ -29,75 +30,114 @@ FAULT_POINTS = (
 """The places between two effects at which a process can die; the tests kill it at each of them."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Hands:
-    """What effects need: the forge, the ledger, the report, the clock, and the hook at which tests pull the plug."""
+    """What effects need: the forge, the ledger, the report, the clock, and the hook at which tests pull the plug.
+
+    With `observe` nothing is done, and the report says what would be. What failed is not tried again by the same hands.
+    """
 
     forge: Forge
     ledger: Ledger | None
     report: Report
     now: datetime
     fault: Callable[[str], None] = lambda point: None
+    observe: bool = False
+    failed: set[str] = field(default_factory=set)
+    _rewritten: set[tuple[int, str]] = field(default_factory=set)
 
-    async def carry_out(self, actions: Iterable[Action], heads: dict[str, str]) -> list[PullRequest]:
+    async def carry_out(self, actions: Iterable[Action], heads: Mapping[str, str]) -> dict[str, PullRequest]:
         """Carry out a plan. `heads` maps each base to the commit that was read. A failed effect is reported; the rest goes on.
 
-        Returns the requests that were opened or written anew.
+        Returns the requests that were opened or refreshed, by the key of their stream.
         """
-        written: list[PullRequest] = []
+        written: dict[str, PullRequest] = {}
         for action in actions:
+            where = _where(action)
+            if where in self.failed or isinstance(action, Leave):
+                continue
+            if self.observe:
+                self._would(action)
+                continue
             try:
                 request = await self._carry_out(action, heads)
-            except Moved as error:
-                self.report.add("left", _where(action), str(error))
             except ForgeError as error:
-                self.report.add("trouble", _where(action), str(error))
+                self.failed.add(where)
+                self.report.add("left" if isinstance(error, Moved) else "trouble", where, str(error))
             else:
-                written += [request] if request else []
+                if request is not None and isinstance(action, Open | Refresh):
+                    written[action.proposal.stream.key] = request
         return written
 
-    async def _carry_out(self, action: Action, heads: dict[str, str]) -> PullRequest | None:
+    async def rewrite(self, request: PullRequest, proposal: Proposal, reason: str, head: str) -> PullRequest | None:
+        """Write a request's branch anew on its base; None where that failed, or was done already."""
+        if (request.number, head) in self._rewritten:
+            return None
+        self._rewritten.add((request.number, head))
+        wanted = replace(proposal, branch=request.branch, title=request.title)
+        written = await self.carry_out([Refresh(request, wanted, True, reason)], {request.base: head})
+        return written.get(proposal.stream.key)
+
+    async def landed(self, request: PullRequest, message: Message, commit: str | None, reason: str) -> None:
+        """Put a landing into the report and the history. `commit` None: the forge took it over."""
+        title = message.headline
+        self.report.add("landed", f"!{request.number}", reason, title=title, url=request.url)
+        await self.remember("landed", request, {"title": title, "reason": reason, "commit": commit})
+
+    async def refused(self, request: PullRequest, status: int | None, reason: str) -> None:
+        """Remember that the forge did not land a request."""
+        if self.ledger is not None:
+            await self.ledger.refused(self.forge.name, request.number, request.head, status, self.now)
+        await self.remember("refused", request, {"title": request.title, "reason": reason, "status": status})
+
+    async def remember(self, kind: EventKind, subject: PullRequest | str, detail: Mapping[str, object]) -> None:
+        """Add to the history, where there is a ledger."""
+        if self.ledger is not None:
+            if isinstance(subject, PullRequest):
+                detail = {"number": subject.number, **detail}
+                subject = subject.branch
+            await self.ledger.record(Event(self.now, self.forge.name, kind, subject, detail))
+        self.fault("after record")
+
+    async def _carry_out(self, action: Open | Refresh | Close, heads: Mapping[str, str]) -> PullRequest | None:
         match action:
             case Open(proposal):
                 self.fault("before open")
                 request = await self.forge.open(proposal, heads[proposal.stream.base])
                 self.fault("after open")
-                await self.note("opened", request, "a better tag", proposal)
+                await self._note("opened", request, "a better tag", proposal.title)
                 return request
             case Refresh(old, proposal, rewrite, reason):
                 self.fault("before refresh")
                 request = await self.forge.refresh(old, proposal, heads[proposal.stream.base], rewrite=rewrite)
                 self.fault("after refresh")
-                await self.note("refreshed", request, reason, proposal)
-                return request if rewrite else None
+                await self._note("refreshed", request, reason, proposal.title)
+                return request if rewrite else replace(request, readiness=request.readiness or old.readiness)
             case Close(request, reason):
                 self.fault("before close")
                 await self.forge.close(request, reason)
                 self.fault("after close")
-                await self.note("closed", request, reason)
-                return None
-            case Leave():
-                where = f"!{action.request.number}" if action.request else action.stream
-                self.report.add("left", where, action.reason, wake=action.wake, title=action.request.title if action.request else "")
+                await self._note("closed", request, reason, request.title)
                 return None
             case _:
                 assert_never(action)
 
-    async def note(self, kind: EventKind, request: PullRequest, reason: str, proposal: Proposal | None = None) -> None:
+    async def _note(self, kind: EventKind, request: PullRequest, reason: str, title: str) -> None:
         """Put an effect into the report and the history."""
-        title = proposal.title if proposal else request.title
-        match kind:
-            case "opened" | "refreshed" | "closed" | "landed":
-                self.report.add(kind, f"!{request.number}", reason, title=title, url=request.url)
-            case _:
-                self.report.add("left", f"!{request.number}", reason, title=title, url=request.url)
-        await self.remember(kind, request.branch, {"number": request.number, "title": title, "reason": reason})
+        if kind in ("opened", "refreshed", "closed"):
+            self.report.add(kind, f"!{request.number}", reason, title=title, url=request.url)
+        await self.remember(kind, request, {"title": title, "reason": reason})
 
-    async def remember(self, kind: EventKind, subject: str, detail: dict[str, object]) -> None:
-        """Add to the history, where there is a ledger."""
-        if self.ledger is not None:
-            await self.ledger.record(Event(self.now, self.forge.name, kind, subject, detail))
-        self.fault("after record")
+    def _would(self, action: Open | Refresh | Close) -> None:
+        match action:
+            case Open(proposal):
+                self.report.add("would", proposal.branch, "open a request", title=proposal.title)
+            case Refresh(request, proposal, _, reason):
+                self.report.add("would", f"!{request.number}", f"refresh: {reason}", title=proposal.title, url=request.url)
+            case Close(request, reason):
+                self.report.add("would", f"!{request.number}", f"close: {reason}", title=request.title, url=request.url)
+            case _:
+                assert_never(action)
 
 
 def _where(action: Action) -> str:

@@ -72,6 +72,15 @@ _attempts = Table(
     Column("head", String(64), primary_key=True),
     Column("failed", Integer, nullable=False),
     Column("last_http", Integer),
+    Column("at", _Moment, nullable=False),
+)
+_resumes = Table(
+    "resumes",
+    _metadata,
+    Column("repository", String(512), primary_key=True),
+    Column("image", String(512), primary_key=True),
+    Column("path", String(1024), primary_key=True, default=""),
+    Column("at", _Moment, nullable=False),
 )
 _history = Table(
     "history",
@@ -107,10 +116,11 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Attempts:
-    """Landings of one head that the forge refused."""
+    """Landings of one head that the forge refused, and when it last did."""
 
     failed: int = 0
     last_http: int | None = None
+    at: datetime | None = None
 
 
 EventKind = Literal[
@@ -179,13 +189,24 @@ class Ledger:
             await connection.execute(delete(_holds).where(*_same_hold(hold.repository, hold.image, hold.path, hold.version)))
             await connection.execute(insert(_holds).values(**asdict(hold)))
 
-    async def resume(self, repository: str, image: str, path: str = "") -> int:
-        """Lift every hold and skip on an image (in one place, or everywhere); how many there were."""
+    async def resume(self, repository: str, image: str, path: str = "", *, at: datetime | None = None) -> int:
+        """Lift every hold and skip on an image (in one place, or everywhere); how many there were. What people said by closing or
+        reverting before `at` (now, where left out) counts no more either."""
         where = [_holds.c.repository == repository, _holds.c.image == image]
         if path:
             where.append(_holds.c.path == path)
+        row = {"repository": repository, "image": image, "path": path}
         async with self._writing() as connection:
-            return int((await connection.execute(delete(_holds).where(*where))).rowcount)
+            count = int((await connection.execute(delete(_holds).where(*where))).rowcount)
+            await connection.execute(delete(_resumes).where(*(_resumes.c[key] == value for key, value in row.items())))
+            await connection.execute(insert(_resumes).values(**row, at=at or datetime.now(UTC)))
+            return count
+
+    async def resumed(self, repository: str) -> dict[tuple[str, str], datetime]:
+        """When somebody last said `resume` in a repository, by image and path (empty: everywhere)."""
+        query = select(_resumes.c.image, _resumes.c.path, _resumes.c.at).where(_resumes.c.repository == repository)
+        async with self._engine.connect() as connection:
+            return {(image, path): at for image, path, at in await connection.execute(query)}
 
     async def holds(self, repository: str) -> Sequence[Hold]:
         """The asked-for holds of a repository, oldest first."""
@@ -196,18 +217,18 @@ class Ledger:
 
     async def attempts(self, repository: str, number: int, head: str) -> Attempts:
         """The refused landings of a request at this very head."""
-        query = select(_attempts.c.failed, _attempts.c.last_http).where(*_same_head(repository, number, head))
+        query = select(_attempts.c.failed, _attempts.c.last_http, _attempts.c.at).where(*_same_head(repository, number, head))
         async with self._engine.connect() as connection:
             row = (await connection.execute(query)).one_or_none()
             return Attempts(*row) if row else Attempts()
 
-    async def refused(self, repository: str, number: int, head: str, status: int | None) -> None:
+    async def refused(self, repository: str, number: int, head: str, status: int | None, at: datetime | None = None) -> None:
         """Remember that the forge refused to land this head."""
         before = await self.attempts(repository, number, head)
         async with self._writing() as connection:
             await connection.execute(delete(_attempts).where(*_same_head(repository, number, head)))
             row = {"repository": repository, "number": number, "head": head, "failed": before.failed + 1, "last_http": status}
-            await connection.execute(insert(_attempts).values(**row))
+            await connection.execute(insert(_attempts).values(**row, at=at or datetime.now(UTC)))
 
     async def record(self, *events: Event) -> None:
         """Add to the history."""
@@ -219,11 +240,15 @@ class Ledger:
             async with self._writing() as connection:
                 await connection.execute(insert(_history), rows)
 
-    async def history(self, repository: str | None = None, *, limit: int = 100) -> Sequence[Event]:
-        """The newest events, newest first."""
+    async def history(
+        self, repository: str | None = None, *, kinds: Sequence[EventKind] = (), limit: int = 100
+    ) -> Sequence[Event]:
+        """The newest events (of these kinds, where some are named), newest first."""
         query = select(_history).order_by(_history.c.id.desc()).limit(limit)
         if repository is not None:
             query = query.where(_history.c.repository == repository)
+        if kinds:
+            query = query.where(_history.c.kind.in_(kinds))
         async with self._engine.connect() as connection:
             return [
                 Event(row["at"], row["repository"], row["kind"], row["subject"], json.loads(row["detail"]))

@@ -5,23 +5,25 @@ Contents are read by blob id, and only those not read before. A base branch whos
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from cachetools import LRUCache
 
 from bot.forges.base import Entry, Forge, Look
 from bot.scanning import Scanner
-from rules.config import Config, load
+from rules.config import FILE, Config, ConfigError, Layer, Limits, load
+from rules.findings import Finding
 from rules.formats import is_manifest
 from rules.formats.base import Occurrence, Unread
 from rules.loops import is_definition
 
-CONFIG_FILE = ".tagboat.yaml"
 FILE_LIMIT = 8 * 1024 * 1024
 _REGULAR = frozenset({"100644", "100755"})
 _BYTES_KEPT = 64 * 1024 * 1024
+_FILES_KEPT = 500_000
+_CONFIGS_KEPT = 4096
+_CONFIG_LIMIT = 1024 * 1024
 
 
 class NoConfig(Exception):
@@ -42,26 +44,33 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A repository as one pass sees it."""
+    """A repository as one pass sees it. `missing` are the base branches that the configuration names and nobody finds."""
 
     look: Look
     config: Config
     views: tuple[View, ...]
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
 class Memory:
-    """What passes over one repository remember of each other, to read only what changed. Losing it costs requests, nothing else."""
+    """What passes remember of each other, to read only what changed. Commits and blobs are named by what they hold, so one memory
+    serves all repositories under the same operator's settings. Losing it costs requests, nothing else."""
 
     scanner: Scanner = field(default_factory=Scanner)
-    trees: LRUCache[str, Mapping[str, Entry]] = field(default_factory=lambda: LRUCache(maxsize=8))
+    configs: LRUCache[str, Config] = field(default_factory=lambda: LRUCache(maxsize=_CONFIGS_KEPT))
+    trees: LRUCache[str, Mapping[str, Entry]] = field(default_factory=lambda: LRUCache(maxsize=_FILES_KEPT, getsizeof=_files))
+    views: LRUCache[tuple[str, str, str], View] = field(default_factory=lambda: LRUCache(maxsize=_FILES_KEPT, getsizeof=_places))
     blobs: LRUCache[str, bytes] = field(default_factory=lambda: LRUCache(maxsize=_BYTES_KEPT, getsizeof=len))
 
     async def tree(self, forge: Forge, commit: str) -> Mapping[str, Entry]:
         """Every file of a commit."""
-        if commit not in self.trees:
-            self.trees[commit] = await forge.tree(commit)
-        return self.trees[commit]
+        found = self.trees.get(commit)
+        if found is None:
+            found = await forge.tree(commit)
+            if _files(found) < _FILES_KEPT // 2:
+                self.trees[commit] = found
+        return found
 
     async def contents(self, forge: Forge, oids: Collection[str]) -> dict[str, bytes]:
         """Blobs by id, read from the forge where they are not at hand."""
@@ -74,12 +83,20 @@ class Memory:
         return found
 
 
+def _files(tree: Mapping[str, Entry]) -> int:
+    return len(tree) + 1
+
+
+def _places(view: View) -> int:
+    return len(view.entries) + len(view.occurrences) + 1
+
+
 @dataclass(frozen=True, slots=True)
 class Terms:
     """The operator's side of a repository's configuration."""
 
-    defaults: Mapping[str, Any] = field(default_factory=dict)
-    limits: Mapping[str, Any] = field(default_factory=dict)
+    defaults: Layer = field(default_factory=Layer)
+    limits: Limits = field(default_factory=Limits)
     propose_without_file: bool = True
 
 
@@ -90,35 +107,45 @@ async def look(forge: Forge, memory: Memory, terms: Terms) -> Seen:
     """
     seen = await forge.look()
     default = seen.project.default_branch
-    config = await _config(forge, memory, seen.heads[default], terms)
+    if default not in seen.heads:
+        raise NoConfig("the repository is empty")
+    oid, config = await _config(forge, memory, seen.heads[default], terms)
     bases = tuple(config.base_branches) or (default,)
     if set(bases) - seen.heads.keys():
         seen = await forge.look(bases)
-    views = [await _view(forge, memory, base, seen.heads[base], config.wants) for base in bases]
-    return Seen(seen, config, tuple(views))
+    there = [base for base in bases if base in seen.heads]
+    views = [await _view(forge, memory, base, seen.heads[base], oid, config) for base in there]
+    return Seen(seen, config, tuple(views), tuple(base for base in bases if base not in seen.heads))
 
 
-async def _config(forge: Forge, memory: Memory, head: str, terms: Terms) -> Config:
-    entry = (await memory.tree(forge, head)).get(CONFIG_FILE)
-    if entry is None:
-        if not terms.propose_without_file:
-            raise NoConfig(f"no {CONFIG_FILE} on the default branch")
-        data = b""
-    elif entry.mode not in _REGULAR:
-        raise NoConfig(f"{CONFIG_FILE} is not a regular file")
-    else:
-        data = (await memory.contents(forge, [entry.oid]))[entry.oid]
-    return load(data, file=CONFIG_FILE, defaults=terms.defaults, limits=terms.limits)
+async def _config(forge: Forge, memory: Memory, head: str, terms: Terms) -> tuple[str, Config]:
+    """The configuration, and what it was read from: the blob's id, empty where there is no file."""
+    entry = (await memory.tree(forge, head)).get(FILE)
+    if entry is None and not terms.propose_without_file:
+        raise NoConfig(f"no {FILE} on the default branch")
+    if entry is not None and (entry.mode not in _REGULAR or (entry.size or 0) > _CONFIG_LIMIT):
+        # A file that is there and cannot be used never counts as no file.
+        reason = f"is larger than {_CONFIG_LIMIT // 1024} KiB" if entry.mode in _REGULAR else "is not a regular file"
+        raise ConfigError([Finding(FILE, None, "", reason)])
+    oid = entry.oid if entry else ""
+    config = memory.configs.get(oid)
+    if config is None:
+        data = (await memory.contents(forge, [oid]))[oid] if oid else b""
+        config = memory.configs[oid] = load(data, file=FILE, defaults=terms.defaults, limits=terms.limits)
+    return oid, config
 
 
-async def _view(forge: Forge, memory: Memory, base: str, head: str, wants: Callable[[str], bool]) -> View:
+async def _view(forge: Forge, memory: Memory, base: str, head: str, config_oid: str, config: Config) -> View:
+    known = memory.views.get((base, head, config_oid))
+    if known is not None:
+        return known
     entries = await memory.tree(forge, head)
     files = {path: entry for path, entry in entries.items() if entry.mode in _REGULAR}
-    manifests = {path: entry for path, entry in files.items() if is_manifest(path) and wants(path)}
+    manifests = {path: entry for path, entry in files.items() if is_manifest(path) and config.wants(path)}
     large = [
         Unread(path, None, f"larger than {FILE_LIMIT // 2**20} MiB")
-        for path, e in manifests.items()
-        if (e.size or 0) > FILE_LIMIT
+        for path, entry in manifests.items()
+        if (entry.size or 0) > FILE_LIMIT
     ]
     for trouble in large:
         del manifests[trouble.file]
@@ -126,7 +153,7 @@ async def _view(forge: Forge, memory: Memory, base: str, head: str, wants: Calla
     fresh = {path: entry for path, entry in manifests.items() if memory.scanner.known(path, entry.oid) is None}
     contents = await memory.contents(forge, {entry.oid for entry in (*fresh.values(), *definitions.values())})
     occurrences, unread = _scan(memory.scanner, manifests, contents)
-    return View(
+    view = View(
         base=base,
         head=head,
         entries=entries,
@@ -134,6 +161,9 @@ async def _view(forge: Forge, memory: Memory, base: str, head: str, wants: Calla
         unread=(*large, *unread),
         definitions={path: contents[entry.oid] for path, entry in definitions.items()},
     )
+    if _places(view) < _FILES_KEPT // 2:
+        memory.views[base, head, config_oid] = view
+    return view
 
 
 def _scan(

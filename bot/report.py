@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from typing import Literal
 
-Kind = Literal["opened", "refreshed", "closed", "left", "landed", "pushed", "waiting", "blocked", "trouble"]
+from rules.proposals import Wishes
+from rules.requests import PullRequest
+
+Kind = Literal["opened", "refreshed", "closed", "left", "landed", "pushed", "waiting", "blocked", "would", "trouble"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +31,16 @@ class Note:
 
 @dataclass(slots=True)
 class Report:
-    """The notes of one pass over one repository, in the order in which things happened."""
+    """The notes of one pass over one repository, in the order in which things happened.
+
+    `wishes` is what ought to be by the last look, every place that stays as it is with its reason among it; `requests` are ours
+    as the last look found them.
+    """
 
     repository: str
     notes: list[Note] = field(default_factory=list)
+    wishes: tuple[Wishes, ...] = ()
+    requests: tuple[PullRequest, ...] = ()
 
     def add(self, kind: Kind, where: str, reason: str, *, title: str = "", url: str = "", wake: datetime | None = None) -> None:
         note = Note(kind, where, reason, title, url, wake)
@@ -53,4 +63,7 @@ class Report:
     @property
     def wake(self) -> datetime | None:
         """When something can change by itself (an age, a schedule, a soak), if anything can."""
-        return min((note.wake for note in self.notes if note.wake), default=None)
+        noted = (note.wake for note in self.notes)
+        staying = (stay.wake for wish in self.wishes for stay in wish.stays)
+        withheld = (one.wake for wish in self.wishes for one in wish.withheld)
+        return min((moment for moment in chain(noted, staying, withheld) if moment), default=None)

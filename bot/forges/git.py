@@ -20,7 +20,21 @@ from typing import TypeVar
 import structlog
 
 from bot.forges import git_history
-from bot.forges.base import Change, Commit, Denied, Entry, ForgeError, ForgeKind, Landed, Landing, Look, NotLanded, Project
+from bot.forges.base import (
+    Change,
+    Comment,
+    Commit,
+    Denied,
+    Entry,
+    ForgeError,
+    ForgeKind,
+    Landed,
+    Landing,
+    Look,
+    NotLanded,
+    Project,
+    Standing,
+)
 from bot.forges.git_address import Address, branch_ref
 from bot.forges.git_clone import Clone, Listing, RefUpdate
 from bot.forges.git_errors import Refused
@@ -152,6 +166,18 @@ class GitForge:
     async def comment(self, request: PullRequest, text: str) -> None:
         """Plain git has no comments: the text is kept in the record, as `comment`."""
         await self._do(lambda: self._writer.comment(request, text))
+
+    async def comments(self, request: PullRequest, since: datetime | None = None) -> Sequence[Comment]:
+        """Plain git has no comments: nobody wrote any."""
+        return ()
+
+    async def show(self, request: PullRequest, standing: Standing) -> None:
+        """Keep how a request stands in its record, as `standing`."""
+        await self._do(lambda: self._writer.show(request, standing))
+
+    async def dashboard(self, text: str) -> None:
+        """Keep the text as a blob at `refs/tagboat/dashboard`: `git cat-file -p refs/tagboat/dashboard` shows it."""
+        await self._do(lambda: self._writer.dashboard(text))
 
     def commit_as(self, author: tuple[str, str] | None, signoff: bool) -> None:
         """Take the author and signing off from the repository's own settings. The committer stays as it is."""

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
-from bot.forges.base import ForgeError
+from bot.forges.base import ForgeError, Standing
 from bot.forges.git_address import BadAddress, branch_ref, object_id, tree_path
 from bot.forges.git_objects import blob_id
 from rules.merging import Readiness
@@ -22,6 +22,7 @@ from rules.proposals import Proposal
 
 PREFIX = "refs/tagboat/requests/"
 KEPT = "refs/tagboat/kept/"
+DASHBOARD = "refs/tagboat/dashboard"
 _VERSION = 1
 
 
@@ -52,6 +53,7 @@ class RequestRecord:
     landed: str | None = None
     comment: str | None = None
     left: str | None = None
+    standing: str | None = None
 
     @property
     def ref(self) -> str:
@@ -103,6 +105,26 @@ def number_of(ref: str) -> int | None:
     """The request's number, if the ref is a record's."""
     tail = ref.removeprefix(PREFIX)
     return int(tail) if tail != ref and tail.isascii() and tail.isdigit() and len(tail) < 10 else None
+
+
+_TICKS = {True: "[x]", False: "[ ]", None: "[~]"}
+
+
+def standing_text(standing: Standing) -> str:
+    """How a request stands, a line for the decision and one for each condition: `[x]` met, `[ ]` not, `[~]` time will tell."""
+    return "\n".join(
+        [f"{standing.decision}: {standing.reason}", *(f"{_TICKS[one.met]} {one.text}" for one in standing.conditions)]
+    )
+
+
+def same_standing(one: str | None, other: str | None) -> bool:
+    """Whether two such texts say the same: an age in their words, which moves with the clock, is no news."""
+    return one is other or (one is not None and other is not None and _gist(one) == _gist(other))
+
+
+def _gist(text: str) -> list[str]:
+    decision, *conditions = text.splitlines()
+    return [decision.partition(":")[0], *(line[:3] for line in conditions)]
 
 
 def dump(record: RequestRecord) -> bytes:

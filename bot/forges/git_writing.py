@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from bot.forges.base import Denied, Landed, Landing, Moved, NotLanded
+from bot.forges.base import Denied, Landed, Landing, Moved, NotLanded, Standing
 from bot.forges.git_address import branch_ref
 from bot.forges.git_clone import Clone, Listing, RefUpdate
 from bot.forges.git_errors import Refused
 from bot.forges.git_objects import Person, Signature, commit_stream, is_ours, read_commit
 from bot.forges.git_people import METHODS, People
-from bot.forges.git_records import KEPT, RequestRecord, first_record, number_of
+from bot.forges.git_records import DASHBOARD, KEPT, RequestRecord, first_record, number_of, same_standing, standing_text
 from bot.forges.git_refs import Refs, newest
 from rules.plan import PullRequest
 from rules.proposals import Message, Proposal
@@ -205,6 +205,18 @@ class Writer:
         record = await self._refs.record(request.number)
         if record.comment != text:
             await self._refs.push("writing a comment", [await self._refs.write(replace(record, comment=text))])
+
+    async def show(self, request: PullRequest, standing: Standing) -> None:
+        """Keep how an open request stands in its record, where more than the wording of it changed."""
+        record, text = await self._refs.record(request.number), standing_text(standing)
+        if record.state == "open" and not same_standing(record.standing, text):
+            await self._refs.push("telling how a request stands", [await self._refs.write(replace(record, standing=text))])
+
+    async def dashboard(self, text: str) -> None:
+        """Keep the dashboard's text."""
+        old, new = (await self._refs.listing()).refs.get(DASHBOARD), await self._clone.add_blob(text.encode())
+        if old != new:
+            await self._refs.push("writing the dashboard", [RefUpdate(DASHBOARD, old, new)])
 
     async def _make(self, proposal: Proposal, parents: Sequence[str], message: Message) -> str:
         for parent in parents:

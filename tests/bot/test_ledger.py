@@ -65,11 +65,22 @@ async def test_a_hold_stands_until_it_is_lifted(url: str) -> None:
     await ledger.close()
 
 
+async def test_a_resume_is_remembered_for_one_place_and_for_all(url: str) -> None:
+    ledger = await Ledger.open(url)
+    await ledger.resume("acme/gitops", SHOP, at=NOON)
+    await ledger.resume("acme/gitops", SHOP, "prod/app.yaml", at=NOON)
+    later = NOON + timedelta(hours=1)
+    await ledger.resume("acme/gitops", SHOP, "prod/app.yaml", at=later)
+    assert await ledger.resumed("acme/gitops") == {(SHOP, ""): NOON, (SHOP, "prod/app.yaml"): later}
+    assert await ledger.resumed("acme/other") == {}
+    await ledger.close()
+
+
 async def test_refused_landings_are_counted_for_one_head(url: str) -> None:
     ledger = await Ledger.open(url)
-    await ledger.refused("acme/gitops", 7, "aaa", 405)
-    await ledger.refused("acme/gitops", 7, "aaa", 500)
-    assert await ledger.attempts("acme/gitops", 7, "aaa") == Attempts(2, 500)
+    await ledger.refused("acme/gitops", 7, "aaa", 405, NOON)
+    await ledger.refused("acme/gitops", 7, "aaa", 500, NOON + timedelta(minutes=1))
+    assert await ledger.attempts("acme/gitops", 7, "aaa") == Attempts(2, 500, NOON + timedelta(minutes=1))
     assert await ledger.attempts("acme/gitops", 7, "bbb") == Attempts()
     await ledger.close()
 
@@ -80,6 +91,7 @@ async def test_history_comes_newest_first_and_can_be_trimmed(url: str) -> None:
     new = Event(NOON + timedelta(days=1), "acme/gitops", "landed", SHOP, {"number": 1})
     await ledger.record(old, new)
     assert await ledger.history() == [new, old]
+    assert await ledger.history(kinds=["opened"], limit=5) == [old]
     assert await ledger.forget(NOON + timedelta(hours=1)) == 1
     assert await ledger.history("acme/gitops") == [new]
     await ledger.close()

@@ -1,0 +1,107 @@
+"""`tagboat run [--app app.yaml] [--repo NAME]… [--json]`: one pass over every repository, then exit. For cron and CI."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from bot.report import Note, Report
+from bot.terminal import DONE, FAILED, UsageError, complain, plain, progress, say, say_json
+
+STYLES = {
+    "opened": "green", "refreshed": "green", "landed": "bold green", "pushed": "bold green", "closed": "yellow",
+    "waiting": "cyan", "blocked": "magenta", "left": "dim", "would": "cyan",
+}  # fmt: skip
+
+
+def run(*, app: Path | None = None, repo: Annotated[Sequence[str], Parameter(negative=())] = (), json: bool = False) -> int:
+    """One pass over every repository in `app.yaml`, then exit: 1 if a repository failed (the others were done).
+
+    Parameters
+    ----------
+    app
+        The server's settings; `app.yaml` in the current folder unless given.
+    repo
+        Only these repositories, by name.
+    json
+        One JSON object a line: what was done or found, and why.
+    """
+    from bot import logs
+    from bot.settings import load
+
+    logs.configure()
+    settings = load(app, os.environ)
+    if not settings.forges:
+        raise UsageError(f"{settings.file or 'app.yaml'}: no `forges` are listed, so there is nothing to do")
+    reports = asyncio.run(_all(settings, repo, json))
+    if not json:
+        summary(reports)
+    return FAILED if any(report.failed for report in reports) else DONE
+
+
+async def _all(settings: Any, names: Sequence[str], json: bool) -> list[Report]:
+    from bot.app import App
+    from bot.ledger import LedgerError
+
+    reports: list[Report] = []
+    try:
+        async with await App.open(settings) as app:
+            with progress("repositories") as advance:
+                async for report in app.run_all(names):
+                    reports.append(report)
+                    advance(len(reports), len(reports))
+                    if json:
+                        for note in report.notes:
+                            say_json(as_row(report.repository, note))
+    except LedgerError as error:
+        report = Report("the ledger")
+        report.add("trouble", "", str(error))
+        reports.append(report)
+    for report in reports:
+        for note in report.of("trouble"):
+            complain(f"{report.repository}: {': '.join(part for part in (note.where, note.title, note.reason) if part)}")
+    return reports
+
+
+def as_row(repository: str, note: Note) -> dict[str, Any]:
+    """A note as the JSON line that scripts read; `wake` is when it can change by itself."""
+    return {
+        "repository": repository,
+        "kind": note.kind,
+        "where": note.where,
+        "title": note.title,
+        "reason": note.reason,
+        "url": note.url or None,
+        "wake": note.wake.isoformat() if note.wake else None,
+    }
+
+
+def summary(reports: Iterable[Report]) -> None:
+    """What happened, for a person: a line for each thing that was done or found, under its repository."""
+    for report in sorted(reports, key=lambda report: report.repository):
+        done = sum(1 for _ in report.of("opened", "refreshed", "closed", "landed", "pushed"))
+        troubles = sum(1 for _ in report.of("trouble"))
+        counted = f"{done} done" if done else "nothing to do" if not troubles else "nothing done"
+        say(f"{report.repository}: {counted}" + (f", {troubles} in trouble" if troubles else ""))
+        for note in report.notes:
+            if note.kind != "trouble":  # said on standard error
+                _line(note)
+
+
+def _line(note: Note) -> None:
+    what = note.title if note.title and note.title != note.where else ""
+    parts = [part for part in (note.where, what, f"({note.reason})" if note.reason else "") if part]
+    text = f"{note.kind:10}" + "  ".join(plain(part) for part in parts)
+    if not sys.stdout.isatty():
+        say(f"  {text}")
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    Console().print(Text(f"  {text}", style=STYLES[note.kind]))

@@ -1,0 +1,57 @@
+"""A pass over one repository: look, decide, act; then look again for as long as something landed.
+
+    report = await one_pass(forge, Terms(), Tools(registries, ledger))
+
+It is level-triggered: what ought to be is worked out anew from what stands there, and compared with the requests that are open.
+So a pass that is run twice does nothing the second time, and one that was killed anywhere is completed by the next.
+
+    looking      head, configuration, images, CI definitions, our requests          bot/looking.py
+    choosing     every distinct question once, all at the same time                 bot/answering.py, bot/choosing.py
+    deciding     updates, holds, proposals, plan                                    bot/passes/deciding.py
+    acting       open, refresh, close, push                                         bot/acting.py, bot/passes/pushing.py
+    landing      our open requests by their rules, one at a time for each base      bot/passes/landing.py
+
+What could not be read is trouble: it is reported, and nothing is done because of it or to what belongs to it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bot.forges.base import Forge, ForgeError, Gone, Limited
+from bot.ledger import LedgerError
+from bot.looking import NoConfig, Terms
+from bot.passes.running import Pass
+from bot.passes.tools import Mode, Tools
+from bot.report import Report
+from rules.config import ConfigError
+from rules.findings import Finding
+
+__all__ = ["Mode", "Terms", "Tools", "one_pass"]
+
+
+async def one_pass(forge: Forge, terms: Terms, tools: Tools) -> Report:
+    """One pass over one repository. Trouble ends up in the report; nothing is raised but cancellation and defects."""
+    report = Report(forge.name)
+    running = Pass(forge, terms, tools, report)
+    try:
+        await running.run()
+    except NoConfig as error:
+        report.add("left", "", str(error))
+    except Gone as error:
+        report.add("left", "", str(error))
+    except ConfigError as error:
+        for finding in error.findings:
+            report.add("trouble", f"{finding.file}:{finding.line}" if finding.line else finding.file, _said(finding))
+    except Limited as error:
+        report.add("trouble", "", str(error), wake=error.until)
+    except (ForgeError, LedgerError) as error:
+        report.add("trouble", "", str(error))
+    finally:
+        running.settle()
+    return report
+
+
+def _said(finding: Finding) -> str:
+    """A finding without its place."""
+    return str(replace(finding, file="", line=None)).removeprefix(": ")

@@ -1,0 +1,126 @@
+"""Decide: what stands and what the registries say become wishes, and wishes a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from bot.answering import Answers
+from bot.forges.base import Forge
+from bot.ledger import Event, Ledger
+from bot.looking import Memory, Seen, View
+from bot.passes.marking import Marker
+from rules import holds
+from rules.holds import Hold
+from rules.messages import on_branch
+from rules.plan import Action, Terms, apart, plan, pushes
+from rules.proposals import Ground, Proposal, Source, Wishes, propose
+from rules.records import Record
+from rules.requests import SETTLING, Leave, PullRequest, Push, Resumed
+from rules.rewriting import rewrite
+from rules.updates import Outcome, Stay, Trouble, Update
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What people said, as the ledger has it: holds and skips, and when each was lifted. `pushed` are our own direct commits, as
+    requests that landed."""
+
+    holds: tuple[Hold, ...] = ()
+    resumed: Resumed = field(default_factory=dict)
+    pushed: tuple[PullRequest, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What one look comes to."""
+
+    seen: Seen
+    wishes: tuple[Wishes, ...]
+    actions: tuple[Action, ...]
+    pushes: tuple[Push | Leave, ...]
+    markers: Mapping[str, Marker]
+
+    @property
+    def heads(self) -> dict[str, str]:
+        """Where each base branch stood."""
+        return {view.base: view.head for view in self.seen.views}
+
+
+async def word_of(ledger: Ledger | None, repository: str) -> Word:
+    """What people said about a repository. May raise LedgerError."""
+    if ledger is None:
+        return Word()
+    asked = [_hold(one.image, one.path, one.version, one.reason, one.author, one.at) for one in await ledger.holds(repository)]
+    events = await ledger.history(repository, kinds=("pushed",), limit=500)
+    return Word(tuple(asked), await ledger.resumed(repository), tuple(map(_landed, events)))
+
+
+async def decide(forge: Forge, memory: Memory, seen: Seen, answers: Answers, word: Word, now: datetime) -> Decided:
+    """The plan for a repository as it was seen."""
+    requests = seen.look.requests
+    markers = {view.base: Marker(forge.kind, seen, view) for view in seen.views}
+    wishes = [await _wish(forge, memory, seen, view, answers, word, now, markers[view.base]) for view in seen.views]
+    wishes += [Wishes(base, troubles=(Trouble("", None, "", "there is no such branch", base),)) for base in seen.missing]
+    config = seen.config
+    terms = Terms(
+        now,
+        limit=config.pull_requests.limit,
+        hourly=config.pull_requests.hourly,
+        freezes=config.freezes,
+        resumed=word.resumed,
+    )
+    return Decided(seen, tuple(wishes), tuple(plan(wishes, requests, terms)), tuple(pushes(wishes, terms)), markers)
+
+
+async def _wish(
+    forge: Forge, memory: Memory, seen: Seen, view: View, answers: Answers, word: Word, now: datetime, marker: Marker
+) -> Wishes:
+    """What ought to be, for one base branch."""
+    outcomes = await answers.outcomes(view.occurrences, view.unread, seen.config)
+    gated = holds.gate(outcomes, held(seen.look.requests, outcomes, view.base, word, now), view.base)
+    ground = await _ground(forge, memory, seen, view, gated)
+    found = propose(gated, ground)
+    return replace(found, proposals=tuple(_marked(one, marker) for one in found.proposals))
+
+
+def held(requests: Sequence[PullRequest], outcomes: Sequence[Outcome], base: str, word: Word, now: datetime) -> list[Hold]:
+    """Every hold on a base branch: asked for, by closing a request, and by going back behind what landed."""
+    landed = (*requests, *word.pushed)
+    return [
+        *word.holds,
+        *holds.rejected(requests, word.resumed),
+        *holds.reverted(landed, outcomes, base, now, word.resumed),
+    ]
+
+
+async def _ground(forge: Forge, memory: Memory, seen: Seen, view: View, outcomes: Iterable[Outcome]) -> Ground:
+    """The files that change, as they stand on the base."""
+    changing = (one if isinstance(one, Update) else one.held for one in outcomes if isinstance(one, Update | Stay))
+    paths = sorted({update.occurrence.file for update in changing if update is not None})
+    entries = {path: view.entries[path] for path in paths}
+    contents = await memory.contents(forge, {entry.oid for entry in entries.values()})
+    files = {path: Source(entry.mode, entry.oid, contents[entry.oid]) for path, entry in entries.items()}
+    return Ground(view.base, files, seen.config, rewrite, forge.kind, apart(seen.look.requests))
+
+
+def _marked(proposal: Proposal, marker: Marker) -> Proposal:
+    """The proposal with what its branch commit has to carry."""
+    return replace(proposal, message=on_branch(proposal.message, marker.of(proposal)))
+
+
+def _hold(image: str, path: str, version: str, reason: str, author: str, at: datetime) -> Hold:
+    word = "skipped" if version else "held"
+    text = f"{word} by {author}" if author else word
+    return Hold(image, path, version, f"{text}: {reason}" if reason else text, since=at)
+
+
+def _landed(event: Event) -> PullRequest:
+    """A direct commit of ours, in the shape in which landings are compared with what people wrote since."""
+    targets = tuple(tuple(map(str, row)) for row in event.detail.get("targets", ()))
+    record = Record("", "", tuple(row for row in targets if len(row) == 4))
+    # Our commit was on top of what was read: there is nothing that could still settle.
+    return PullRequest(
+        0, "", str(event.detail.get("base", "")), "", "", "", "merged", ended_at=event.at - SETTLING, record=record
+    )

@@ -1,0 +1,163 @@
+"""The rounds of a pass: as long as something landed, the repository is looked at again, so that a queue drains in one pass."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import assert_never
+
+from bot.acting import Hands
+from bot.answering import Answers
+from bot.choosing import Chooser
+from bot.forges.base import Forge, ForgeError
+from bot.looking import Terms, look
+from bot.passes import pushing
+from bot.passes.deciding import Decided, decide, word_of
+from bot.passes.facts import Witness
+from bot.passes.landing import Candidate, Lander, Verdict, conflicting
+from bot.passes.tools import Tools
+from bot.report import Report
+from rules.merging import Block, Merge, Skip, UpdateBranch, Wait
+from rules.plan import Close, Leave, Open, Refresh
+from rules.proposals import Wishes
+from rules.requests import PullRequest, Push
+
+_ROUNDS = 200
+
+
+class Pass:
+    """One pass over one repository; what it finds and does goes into `report`."""
+
+    def __init__(self, forge: Forge, terms: Terms, tools: Tools, report: Report) -> None:
+        self._forge = forge
+        self._terms = terms
+        self._tools = tools
+        self._report = report
+        self._now = tools.clock()
+        self._answers = Answers(Chooser(tools.listings, self._now, tools.ledger, forge.name))
+        self._hands = Hands(forge, tools.ledger, report, self._now, tools.fault, tools.mode == "observe")
+        self._decided: Decided | None = None
+        self._verdicts: dict[int, Verdict] = {}
+
+    async def run(self) -> None:
+        """Look, decide, act, until nothing lands any more. Raises what a look can raise, and LedgerError."""
+        tools = self._tools
+        for _ in range(_ROUNDS):
+            seen = await look(self._forge, tools.memory, self._terms)
+            author = seen.config.commits.author
+            self._forge.commit_as((author.name, author.email) if author else None, seen.config.commits.signoff)
+            word = await word_of(tools.ledger, self._forge.name)
+            self._decided = await decide(self._forge, tools.memory, seen, self._answers, word, self._now)
+            if not await self._act(self._decided):
+                break
+        await self._show()
+
+    async def _act(self, decided: Decided) -> bool:
+        """Carry out one plan; whether it is worth looking again at once."""
+        due = [one for one in decided.pushes if isinstance(one, Push)]
+        if await pushing.push(self._hands, due, decided.heads, decided.markers, self._tools.mode):
+            return True
+        written = await self._hands.carry_out(decided.actions, decided.heads)
+        candidates = list(_candidates(decided, written))
+        for one in conflicting(candidates):
+            head = decided.heads[one.request.base]
+            request = await self._hands.rewrite(one.request, one.proposal, "it conflicts with its base", head)
+            candidates = [Candidate(request, one.proposal) if request and each is one else each for each in candidates]
+        lander = Lander(self._hands, decided, self._witness(decided), self._tools.mode)
+        await lander.land(candidates)
+        self._verdicts = lander.verdicts
+        return lander.again
+
+    def _witness(self, decided: Decided) -> Witness:
+        seen, tools = decided.seen, self._tools
+        return Witness(
+            self._forge.kind, self._forge.name, seen.look.login, self._now, seen.config.freezes, tools.listings, tools.ledger
+        )
+
+    async def _show(self) -> None:
+        """Tell people on each request that lands by rule how it stands."""
+        if self._tools.mode == "observe":
+            return
+        for verdict in self._verdicts.values():
+            request = verdict.candidate.request
+            if verdict.candidate.proposal.automerge is None or not verdict.conditions:
+                continue
+            try:
+                await self._forge.show(request, verdict.standing)
+            except ForgeError as error:
+                self._report.add("trouble", f"!{request.number}", str(error), title=request.title, url=request.url)
+
+    def settle(self) -> None:
+        """Write down what the last round found, once nothing more will happen."""
+        decided, report = self._decided, self._report
+        if decided is None:
+            return
+        report.wishes, report.requests = decided.wishes, decided.seen.look.requests
+        for verdict in self._verdicts.values():
+            _tell(verdict, report)
+        for one in (*decided.actions, *decided.pushes):
+            if isinstance(one, Leave) and (one.request is None or one.request.number not in self._verdicts):
+                _tell_left(one, report)
+        _tell_troubles(decided.wishes, report)
+
+
+def _candidates(decided: Decided, written: Mapping[str, PullRequest]) -> Iterator[Candidate]:
+    """The open requests with the proposals that they hold. One for which something could not be read is left as it is, and so is
+    one that still holds an older wish."""
+    for action in decided.actions:
+        match action:
+            case Open(proposal) | Refresh(proposal=proposal):
+                request = written.get(proposal.stream.key)
+            case Leave(_, _, request, proposal):
+                if request is None or proposal is None or not _holds(request, proposal.fingerprint):
+                    continue
+            case Close():
+                continue
+            case _:
+                assert_never(action)
+        if request is not None and not _clouded(request, decided.wishes):
+            yield Candidate(request, proposal)
+
+
+def _holds(request: PullRequest, fingerprint: str) -> bool:
+    return request.edited_by_person or (request.record is not None and request.record.fingerprint == fingerprint)
+
+
+def _clouded(request: PullRequest, wishes: tuple[Wishes, ...]) -> bool:
+    """Whether something that the request is for could not be read. (What it says of itself can only keep it from landing.)"""
+    places = [(file, image) for file, image, _, _ in request.record.targets] if request.record else []
+    return any(
+        trouble.covers(request.base, file, image) for wish in wishes for trouble in wish.troubles for file, image in places
+    )
+
+
+def _tell(verdict: Verdict, report: Report) -> None:
+    request, decision = verdict.candidate.request, verdict.decision
+    title = verdict.candidate.proposal.title
+    where, wake = f"!{request.number}", decision.wake if isinstance(decision, Wait) else None
+    match decision:
+        case Wait() | UpdateBranch() | Merge():
+            report.add("waiting", where, decision.reason, title=title, url=request.url, wake=wake)
+        case Block():
+            report.add("blocked", where, decision.reason, title=title, url=request.url)
+        case Skip():
+            report.add("left", where, decision.reason, title=title, url=request.url)
+        case _:
+            assert_never(decision)
+
+
+def _tell_left(one: Leave, report: Report) -> None:
+    where = f"!{one.request.number}" if one.request else one.proposal.stream.subject if one.proposal else one.stream
+    title = one.proposal.title if one.proposal else one.request.title if one.request else ""
+    report.add("left", where, one.reason, title=title, url=one.request.url if one.request else "", wake=one.wake)
+
+
+def _tell_troubles(wishes: tuple[Wishes, ...], report: Report) -> None:
+    """Each reason once for an image or file, at the first of its places. What is passed over on purpose is no trouble."""
+    troubles = [trouble for wish in wishes for trouble in wish.troubles if not trouble.skipped]
+    counts = Counter((trouble.base, trouble.image or trouble.file, trouble.reason) for trouble in troubles)
+    for trouble in troubles:
+        count = counts.pop((trouble.base, trouble.image or trouble.file, trouble.reason), 0)
+        if count:
+            place = f"{trouble.file}:{trouble.line}" if trouble.line else trouble.file or trouble.base
+            report.add("trouble", f"{place} and {count - 1} more" if count > 1 else place, trouble.reason, title=trouble.image)

@@ -1,0 +1,31 @@
+"""What passes share: registries, ledger, memory, the clock, and how far they may go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Literal
+
+from bot.choosing import Listings
+from bot.ledger import Ledger
+from bot.looking import Memory
+
+Mode = Literal["observe", "propose", "merge"]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """`mode` observe: say what would be done; propose: never land; merge: all of it. `fault` is called at each fault point
+    (`bot.acting.FAULT_POINTS`): there tests pull the plug."""
+
+    listings: Listings
+    ledger: Ledger | None = None
+    memory: Memory = field(default_factory=Memory)
+    mode: Mode = "merge"
+    clock: Callable[[], datetime] = _now
+    fault: Callable[[str], None] = lambda point: None
