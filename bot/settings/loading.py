@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, assert_never
 
@@ -46,29 +45,8 @@ from rules.findings import Broken, Finding, did_you_mean, one_of
 FILE = "app.yaml"
 _SIZE_LIMIT = 1024 * 1024
 # Kubernetes, Compose and App Engine have an app.yaml too.
-_FOREIGN = re.compile(rb"^(?:apiVersion|kind|services|runtime)[ \t]*:", re.M)
+_FOREIGN = re.compile(rb"^(?:apiVersion|kind|services|runtime)[ \t]*:", re.MULTILINE)
 _MODES: tuple[Mode, ...] = ("observe", "propose", "merge")
-_PERMISSIONS: Mapping[str, str] = {
-    "administration": "read",
-    "checks": "write",
-    "contents": "write",
-    "issues": "write",
-    "members": "read",
-    "metadata": "read",
-    "packages": "read",
-    "pull_requests": "write",
-    "statuses": "read",
-}
-_EVENTS = (
-    "check_run",
-    "check_suite",
-    "issue_comment",
-    "pull_request",
-    "pull_request_review",
-    "push",
-    "repository",
-    "status",
-)
 
 
 class BadSettings(UsageError):
@@ -123,9 +101,9 @@ class _Building:
 
     def settings(self, model: AppModel, file: Path | None) -> Settings:
         rows, defaults = self.rows(), self.defaults()
-        if model.scan.every < timedelta(minutes=1):
-            self.complain(("scan", "every"), "has to be at least 1m")
-        built = Settings(
+        if self.findings:
+            raise Broken(self.findings)
+        return Settings(
             folder=self.folder,
             file=file,
             name=model.name,
@@ -145,12 +123,6 @@ class _Building:
             github_app=_manifest(model.github_app),
             missing=tuple(self.missing),
         )
-        if self.findings:
-            raise Broken(self.findings)
-        return built
-
-    def complain(self, where: Where, message: str, suggestion: str = "") -> None:
-        self.findings.append(self.tree.finding(where, message, suggestion))
 
     # -- the parts whose grammar depends on a key of theirs, or stands elsewhere
 
@@ -184,9 +156,6 @@ class _Building:
         mode = min(mode, row.mode, key=_MODES.index)
         match row:
             case GitHubModel():
-                if (row.app is None) is (row.token is None):
-                    both = "either `app` or `token`, not both" if row.app else "an `app` or a `token` is missing"
-                    self.complain(where, both, "write app: {id: 1, private_key: {file: key.pem}} or token: {env: GITHUB_TOKEN}")
                 app = GitHubApp(row.app.id, self.secret(row.app.private_key, (*where, "app", "private_key"))) if row.app else None
                 token = self.hidden(row.token, (*where, "token"))
                 hook = self.hidden(row.webhook_secret, (*where, "webhook_secret"))
@@ -198,7 +167,7 @@ class _Building:
             case GitModel():
                 password = self.hidden(row.password, (*where, "password"))
                 return GitSettings(
-                    self.git_url(row, where),
+                    self.git_url(row.url),
                     row.branch,
                     self.path(row.ssh_key),
                     self.path(row.known_hosts),
@@ -209,20 +178,6 @@ class _Building:
             case _:
                 assert_never(row)
 
-    def git_url(self, row: GitModel, where: Where) -> str:
-        """The address, a relative folder made absolute; complains of keys that its scheme has no use for."""
-        ssh = row.url.startswith("ssh://") or ("://" not in row.url and not row.url.startswith(("/", "./", "../", "~/")))
-        web = row.url.startswith(("https://", "http://"))
-        for key, fits, scheme in (
-            ("ssh_key", ssh, "ssh"),
-            ("known_hosts", ssh, "ssh"),
-            ("username", web, "https"),
-            ("password", web, "https"),
-        ):
-            if getattr(row, key) is not None and not fits:
-                self.complain((*where, key), f"is for addresses over {scheme} only")
-        return str((self.folder / row.url).resolve()) if row.url.startswith(("./", "../")) else row.url
-
     def registry(self, row: RegistryModel, where: Where) -> RegistryAccess:
         credentials, missing = self.credentials(row, where)
         kind = row.kind if row.kind in KINDS else "oci"  # the others speak the common protocol
@@ -231,12 +186,8 @@ class _Building:
     def credentials(self, row: RegistryModel, where: Where) -> tuple[Credentials | None, str]:
         """The login of a row, and why it could not be had."""
         if row.docker_config is not None:
-            if row.password is not None or row.username is not None:
-                self.complain((*where, "docker_config"), "either `docker_config` or `username` and `password`, not both")
             return self.docker_login(row.host, row.docker_config, (*where, "docker_config"))
         if row.password is None:
-            if row.username is not None:
-                self.complain(where, "the `password` of the user is missing", "write password: {env: NAME}")
             return None, ""
         password = self.secret(row.password, (*where, "password"))
         return (None, password.missing) if password.missing else (Credentials(row.username, password.reveal()), "")
@@ -250,20 +201,16 @@ class _Building:
         return login, self.lacking(where, why) if why else ""
 
     def hook(self, row: RegistryModel, where: Where) -> Hook | None:
-        if row.webhook_secret is None:
-            if row.webhook is not None:
-                self.complain((*where, "webhook"), "a webhook needs a `webhook_secret`", "write webhook_secret: {env: NAME}")
-            return None
-        return Hook(row.host, self.secret(row.webhook_secret, (*where, "webhook_secret")), row.webhook)
+        secret = self.hidden(row.webhook_secret, (*where, "webhook_secret"))
+        return None if secret is None else Hook(row.host, secret, row.webhook)
 
     def notice(self, row: NotifyModel, where: Where) -> Notice:
-        if isinstance(row.url, Source):
-            return Notice(row.kind, self.secret(row.url, (*where, "url")), row.on)
-        if row.kind != "webhook":
-            self.complain(
-                (*where, "url"), f"the address of a {row.kind} hook is a secret: it has to be {{env: NAME}} or {{file: PATH}}"
-            )
-        return Notice(row.kind, Secret(row.url, "app.yaml"), row.on)
+        url = self.secret(row.url, (*where, "url")) if isinstance(row.url, Source) else Secret(row.url, "app.yaml")
+        return Notice(row.kind, url, row.on)
+
+    def git_url(self, url: str) -> str:
+        """The address; a folder that is written relative is made absolute."""
+        return str((self.folder / url).resolve()) if url.startswith(("./", "../")) else url
 
     def state(self, said: Any) -> Secret:
         if isinstance(said, Source):
@@ -300,5 +247,6 @@ def _public(host: str, port: int) -> str:
 
 
 def _manifest(model: ManifestModel) -> Manifest:
-    permissions = _PERMISSIONS if model.permissions is None else model.permissions
-    return Manifest(model.name, dict(permissions), model.events or _EVENTS, model.public)
+    usual = Manifest()
+    permissions = usual.permissions if model.permissions is None else model.permissions
+    return Manifest(model.name, dict(permissions), model.events or usual.events, model.public)

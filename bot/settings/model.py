@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
+from bot.forges.git_address import Address
 from bot.settings.checks import (
     AuthHost,
     BranchName,
@@ -24,7 +25,7 @@ from bot.settings.checks import (
 )
 from bot.settings.secrets import Hidden, HiddenFile
 from bot.settings.values import GITHUB, GITLAB, STATE, Mode, Topic
-from rules.config.fields import Duration, Flag, Glob, Name, Table, Word, wrong
+from rules.config.fields import Duration, Flag, Glob, Name, Table, Word, all_wrong, wrong
 from rules.config.model import LimitsModel
 
 ModeWord = Annotated[Mode, Word]
@@ -67,6 +68,14 @@ class NotifyModel(Table):
     )
     on: tuple[Annotated[Topic, Word], ...] = Field(("alarm", "hold"), description="Of what it is told.")
 
+    @model_validator(mode="after")
+    def _no_secret(self) -> Self:
+        if isinstance(self.url, str) and self.kind != "webhook":
+            raise wrong(
+                f"the address of a {self.kind} hook is a secret: it has to be {{env: NAME}} or {{file: PATH}}", at=("url",)
+            )
+        return self
+
 
 class GitHubAppModel(Table):
     """A registered GitHub App."""
@@ -87,6 +96,13 @@ class GitHubModel(Table):
         (), description="The repositories to look at, as `owner/name`. Left out: all that the App or the token can see."
     )
     mode: ModeWord = Field("merge", description="As the server's `mode`, for this row; the stricter of the two holds.")
+
+    @model_validator(mode="after")
+    def _one_login(self) -> Self:
+        if (self.app is None) is (self.token is None):
+            what = "has both an `app` and a `token`: one of them is enough" if self.app else "an `app` or a `token` is missing"
+            raise wrong(what, "write app: {id: 1, private_key: {file: key.pem}}, or token: {env: GITHUB_TOKEN}")
+        return self
 
 
 class GitLabModel(Table):
@@ -114,6 +130,16 @@ class GitModel(Table):
     password: Hidden | None = Field(None, description="For https: the password or token.")
     mode: ModeWord = Field("merge", description="As the server's `mode`, for this repository; the stricter of the two holds.")
 
+    @model_validator(mode="after")
+    def _keys_fit_the_scheme(self) -> Self:
+        scheme = Address.parse(self.url).scheme
+        misfits = [(key, "ssh") for key in ("ssh_key", "known_hosts") if scheme != "ssh" and getattr(self, key) is not None]
+        web = scheme in ("https", "http")
+        misfits += [(key, "https") for key in ("username", "password") if not web and getattr(self, key) is not None]
+        if misfits:
+            raise all_wrong(((key,), f"is for addresses over {wanted} only", "") for key, wanted in misfits)
+        return self
+
 
 class RegistryModel(Table):
     """A registry that needs a login, or has a private address. Public ones need no row."""
@@ -139,6 +165,16 @@ class RegistryModel(Table):
         (), alias="for", description="Globs of the git repositories whose images it is used for. Default: all."
     )
     auth_hosts: tuple[AuthHost, ...] = Field((), description="Hosts of token services elsewhere that the login may be sent to.")
+
+    @model_validator(mode="after")
+    def _sensible(self) -> Self:
+        if self.docker_config is not None and (self.username is not None or self.password is not None):
+            raise wrong("either `docker_config` or `username` and `password`, not both", at=("docker_config",))
+        if self.username is not None and self.password is None and self.docker_config is None:
+            raise wrong("the `password` of the user is missing", "write password: {env: NAME}", ("username",))
+        if self.webhook is not None and self.webhook_secret is None:
+            raise wrong("a webhook needs a `webhook_secret`", "write webhook_secret: {env: NAME}", ("webhook",))
+        return self
 
 
 class ManifestModel(Table):

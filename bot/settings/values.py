@@ -92,13 +92,36 @@ class Notice:
     on: tuple[Topic, ...] = ("alarm", "hold")
 
 
+_PERMISSIONS = {
+    "administration": "read",
+    "checks": "write",
+    "contents": "write",
+    "issues": "write",
+    "members": "read",
+    "metadata": "read",
+    "packages": "read",
+    "pull_requests": "write",
+    "statuses": "read",
+}
+_EVENTS = (
+    "check_run",
+    "check_suite",
+    "issue_comment",
+    "pull_request",
+    "pull_request_review",
+    "push",
+    "repository",
+    "status",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """What `/setup` registers the GitHub App with."""
 
     name: str = "tagboat"
-    permissions: Mapping[str, str] = field(default_factory=dict)
-    events: tuple[str, ...] = ()
+    permissions: Mapping[str, str] = field(default_factory=lambda: dict(_PERMISSIONS))
+    events: tuple[str, ...] = _EVENTS
     public: bool = False
 
 

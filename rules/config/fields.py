@@ -8,6 +8,7 @@ wanted. A key without a value is at its default.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import timedelta
 from types import NoneType
 from typing import Annotated, Any, get_args
@@ -28,6 +29,11 @@ _LINE_LIMIT = 500
 def wrong(message: str, suggestion: str = "", at: Path = ()) -> PydanticCustomError:
     """An error in plain words. `at` leads from the key to the part of its value that is wrong."""
     return PydanticCustomError("tagboat", "{message}", {"message": message, "suggestion": suggestion, "at": at})
+
+
+def all_wrong(faults: Iterable[tuple[Path, str, str]]) -> PydanticCustomError:
+    """Several errors of one mapping: where, what, and a suggestion."""
+    return PydanticCustomError("tagboat_all", "several things are wrong", {"faults": list(faults)})
 
 
 def kind_of(value: object) -> str:

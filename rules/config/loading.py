@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from rules import freezes, policies
 from rules.automerge import UPDATE_TYPES, Automerge
 from rules.config.fields import Table
-from rules.config.model import CommitsModel, FileModel, FreezeModel, LimitsModel, PullRequestsModel
+from rules.config.model import CommitsModel, FileModel, LimitsModel, PullRequestsModel
 from rules.config.rule_model import AutomergeModel, RuleModel
 from rules.config.tree import Tree, read
 from rules.config.values import Author, Commits, Config, Landing, Limits, Match, Proposing, PullRequests, Rule
 from rules.config.words import build
-from rules.findings import Broken, Finding
+from rules.findings import Broken
 from rules.freezes import Freeze
-from rules.policies.base import Choosing, Follow, UpdateKind
-from rules.schedules import BadSchedule
+from rules.policies.base import UpdateKind
 
 FILE = ".tagboat.yaml"
-_CHOOSING = frozenset(field.name for field in fields(Choosing))
-_PROPOSING = frozenset(field.name for field in fields(Proposing))
+_PROPOSING = {field.name: field.default for field in fields(Proposing)}
+_MAY_BE_NONE = frozenset({"require_label", "disable_label", "blocking_title", "schedule"})
 
 
 class ConfigError(Broken):
@@ -52,14 +49,9 @@ def load(data: bytes, *, file: str = FILE, defaults: Layer | None = None, limits
 def layer(tree: Tree) -> Layer:
     """A tree in the grammar of `.tagboat.yaml`, checked. Raises Broken."""
     model, wrong = build(FileModel, tree)
-    findings = [*tree.findings, *wrong]
-    if model is None:
-        raise Broken(findings)
-    rules = tuple(_rule(rule, tree.at("rules", place), findings) for place, rule in enumerate(model.rules))
-    periods = tuple(_freeze(freeze, tree.at("freeze", place), findings) for place, freeze in enumerate(model.freeze))
-    if findings:
-        raise Broken(findings)
-    return Layer(model, rules, tuple(period for period in periods if period is not None))
+    if model is None or tree.findings:
+        raise Broken([*tree.findings, *wrong])
+    return Layer(model, tuple(map(_rule, model.rules)), tuple(freeze.freeze() for freeze in model.freeze))
 
 
 def combine(under: Layer, own: Layer, limits: Limits) -> Config:
@@ -128,60 +120,18 @@ def _stricter(one: int | None, other: int | None) -> int | None:
     return min((count for count in (one, other) if count is not None), default=None)
 
 
-def _freeze(model: FreezeModel, tree: Tree, findings: list[Finding]) -> Freeze | None:
-    try:
-        return freezes.read(model.from_, model.to, tz=model.tz, except_label=model.except_label)
-    except BadSchedule as error:
-        findings.append(tree.finding(error.path, str(error)))
-        return None
-
-
-def _rule(model: RuleModel, tree: Tree, findings: list[Finding]) -> Rule:
-    said = {name: getattr(model, name) for name in model.model_fields_set}
+def _rule(model: RuleModel) -> Rule:
     match = Match(model.match.images, model.match.paths, model.match.updates) if model.match else Match()
-    choosing = {name: _chosen(name, value) for name, value in said.items() if name in _CHOOSING}
-    proposing = {
-        name: _default(Proposing, name) if value is None else value for name, value in said.items() if name in _PROPOSING
-    }
-    landing = _landing(model.automerge, match.updates) if "automerge" in said else None
-    if model.automerge and model.automerge.min_release_age is not None and model.automerge.min_age is not None:
-        findings.append(tree.finding(("automerge", "min_age"), "min_age and min_release_age say the same: write one of them"))
-    findings.extend(_complaints(choosing, tree))
-    if not (said.keys() - {"match"}):
-        findings.append(tree.finding((), "the rule says nothing but what it matches"))
-    return Rule(match, choosing, proposing, landing)
-
-
-def _chosen(name: str, value: Any) -> Any:
-    if value is None:
-        return _default(Choosing, name)
-    return Follow(value.from_, value.soak) if name == "follow" else value
-
-
-def _default(owner: type, name: str) -> Any:
-    return next(field.default for field in fields(owner) if field.name == name)
+    landing = _landing(model.automerge, match.updates) if "automerge" in model.model_fields_set else None
+    return Rule(match, model.choosing(), model.proposing(_PROPOSING), landing)
 
 
 def _landing(model: AutomergeModel | None, named: tuple[UpdateKind, ...] | None) -> Landing:
     if model is None:
         return Landing(Automerge(automerge=False))
-    values = {name: getattr(model, name) for name in AutomergeModel.model_fields}
-    said = frozenset(name for name in model.model_fields_set if values[name] is not None or name in _MAY_BE_NONE)
-    if values["update_types"] is None:
-        values["update_types"] = UPDATE_TYPES + tuple(kind for kind in named or () if kind not in UPDATE_TYPES)
-    age = values.pop("min_age")
-    if values["min_release_age"] is None:
-        values["min_release_age"] = age
-    if values["min_release_age"] is None:
-        del values["min_release_age"]
-        return Landing(Automerge(**values), said)
-    return Landing(Automerge(**values), said | {"min_release_age"})
-
-
-_MAY_BE_NONE = frozenset({"require_label", "disable_label", "blocking_title", "schedule"})
-
-
-def _complaints(choosing: Mapping[str, Any], tree: Tree) -> Iterator[Finding]:
-    """What the policies say of a rule's own keys."""
-    for complaint in policies.complaints(choosing):
-        yield tree.finding((complaint.key,), complaint.message, complaint.suggestion)
+    written = {name: getattr(model, name) for name in model.model_fields_set}
+    said = {name: value for name, value in written.items() if value is not None or name in _MAY_BE_NONE}
+    if "min_age" in said:
+        said["min_release_age"] = said.pop("min_age")
+    kinds = UPDATE_TYPES + tuple(kind for kind in named or () if kind not in UPDATE_TYPES)
+    return Landing(Automerge(**{"update_types": kinds, **said}), frozenset(said))

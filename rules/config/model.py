@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from rules import titles
+from rules import freezes, titles
 from rules.config.fields import Count, Duration, Flag, Glob, Name, Table, Whole, Word, shown, text, wrong
 from rules.config.rule_model import Kinds, OrFlag, RuleModel
+from rules.freezes import Freeze
 from rules.policies.base import Step
+from rules.schedules import BadSchedule
 
 # What `git check-ref-format` forbids in a name, and what it forbids at its end.
 _BAD_IN_BRANCH = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|\.lock/|/\.|\A[-./]")
@@ -65,6 +67,18 @@ class FreezeModel(Table):
     to: Name | None = Field(None, description="The last day (all of it), or a day with a time. Left out: until further notice.")
     except_label: Name | None = Field(None, description="A request with this label is let through.")
     tz: Name = Field("UTC", description="The time zone of the days.")
+
+    @model_validator(mode="after")
+    def _sensible(self) -> Self:
+        try:
+            self.freeze()
+        except BadSchedule as error:
+            raise wrong(str(error), at=error.path) from None
+        return self
+
+    def freeze(self) -> Freeze:
+        """The freeze that it says."""
+        return freezes.read(self.from_, self.to, tz=self.tz, except_label=self.except_label)
 
 
 class LoopModel(Table):

@@ -6,19 +6,40 @@ They have no defaults here: what no rule says is at the default of the value tha
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, PlainValidator, WithJsonSchema
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, PlainValidator, WithJsonSchema, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from rules import policies
 from rules.automerge import UPDATE_TYPES, Automerge
-from rules.config.fields import Count, Duration, Flag, Glob, Name, Regexp, Table, When, Whole, Word, kind_of, shown, text, wrong
+from rules.config.fields import (
+    Count,
+    Duration,
+    Flag,
+    Glob,
+    Name,
+    Regexp,
+    Table,
+    When,
+    Whole,
+    Word,
+    all_wrong,
+    kind_of,
+    shown,
+    text,
+    wrong,
+)
+from rules.config.tree import Path
 from rules.merging import Method
-from rules.policies.base import Step, UpdateKind
+from rules.policies.base import Choosing, Follow, Step, UpdateKind
 
 PolicyName = Literal["auto", "semver", "alphabetical", "numerical", "newest", "digest", "follow", "none"]
 _A = Automerge()
+_CHOOSING = {field.name: field for field in fields(Choosing)}
 
 
 class OrFlag:
@@ -147,6 +168,12 @@ class AutomergeModel(Table):
         _A.max_attempts, description="How often the forge may refuse a landing before a person has to look."
     )
 
+    @model_validator(mode="after")
+    def _one_age(self) -> Self:
+        if self.min_release_age is not None and self.min_age is not None:
+            raise wrong("min_age and min_release_age say the same: write one of them", at=("min_age",))
+        return self
+
 
 class RuleModel(Table):
     """One rule. Every rule that matches applies; a later one overrides an earlier one key by key. A key without a value is back
@@ -195,3 +222,26 @@ class RuleModel(Table):
     rollback: Annotated[Literal["none", "propose", "auto"], Word] | None = Field(
         None, description="What happens when the new image is reported unhealthy after it landed."
     )
+
+    @model_validator(mode="after")
+    def _sensible(self) -> Self:
+        faults: list[tuple[Path, str, str]] = [
+            ((one.key,), one.message, one.suggestion) for one in policies.complaints(self.choosing())
+        ]
+        if not self.model_fields_set - {"match"}:
+            faults.append(((), "the rule says nothing but what it matches", ""))
+        if faults:
+            raise all_wrong(faults)
+        return self
+
+    def choosing(self) -> dict[str, Any]:
+        """The keys that say which tag is next, as `Choosing` has them; one without a value is at its default."""
+        said = {name: getattr(self, name) for name in _CHOOSING if name in self.model_fields_set}
+        if self.follow is not None:
+            said["follow"] = Follow(self.follow.from_, self.follow.soak)
+        return {name: _CHOOSING[name].default if value is None else value for name, value in said.items()}
+
+    def proposing(self, names: Mapping[str, Any]) -> dict[str, Any]:
+        """The keys among `names` (with their defaults) that the rule sets; one without a value is at its default."""
+        said = {name: getattr(self, name) for name in names if name in self.model_fields_set}
+        return {name: names[name] if value is None else value for name, value in said.items()}

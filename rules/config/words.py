@@ -20,13 +20,18 @@ def build(model: type[_Model], tree: Tree) -> tuple[_Model | None, list[Finding]
     try:
         return model.model_validate({} if tree.data is None else tree.data), []
     except ValidationError as error:
-        return None, [_finding(model, tree, details) for details in error.errors(include_url=False)]
+        return None, [finding for details in error.errors(include_url=False) for finding in _findings(model, tree, details)]
 
 
-def _finding(model: type[Table], tree: Tree, error: ErrorDetails) -> Finding:
-    path = (*error["loc"], *error.get("ctx", {}).get("at", ()))
+def _findings(model: type[Table], tree: Tree, error: ErrorDetails) -> Iterator[Finding]:
+    context = error.get("ctx", {})
+    if error["type"] == "tagboat_all":
+        for at, message, suggestion in context["faults"]:
+            yield tree.finding((*error["loc"], *at), message, suggestion)
+        return
+    path = (*error["loc"], *context.get("at", ()))
     message, suggestion = _words(model, path, error)
-    return tree.finding(path, message, suggestion)
+    yield tree.finding(path, message, suggestion)
 
 
 def _words(model: type[Table], path: Path, error: ErrorDetails) -> tuple[str, str]:
