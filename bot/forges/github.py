@@ -1,0 +1,134 @@
+"""GitHub: github.com and Enterprise Server, as an App or with a token.
+
+    forges:
+      - {kind: github, url: "https://api.github.com", app: {id: 1, private_key: {file: key.pem}}}
+      - {kind: github, url: "https://github.example.com/api/v3", token: {env: GITHUB_TOKEN}, repositories: ["acme/gitops"]}
+
+| what                                        | requests                                                     |
+|---------------------------------------------|--------------------------------------------------------------|
+| a look where nothing moved                  | 1                                                            |
+| a new head                                  | the tree, and one for each 60 new files                      |
+| a new request                               | 3: branch, commit, request; labels and people 1 each, and 1  |
+| a newer tag                                 | 4: branch beside, commit, both moved in one step, words      |
+| a landing                                   | 1 or 2 to compare, 1 to land, 1 for the branch               |
+
+Everything goes through `github_wire`; what is remembered between two calls is in `github_place`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from bot.forges.base import Change, Comment, Commit, Entry, ForgeKind, Landed, Landing, Look, NotLanded, Standing
+from bot.forges.github_commits import Committer
+from bot.forges.github_landing import Lander
+from bot.forges.github_looking import Looker
+from bot.forges.github_place import Place, Us
+from bot.forges.github_reading import Reader
+from bot.forges.github_talking import Talker
+from bot.forges.github_wire import Wire
+from bot.forges.github_writing import FAULT_POINTS, Writer
+from rules.proposals import Message, Proposal
+from rules.requests import PullRequest
+
+__all__ = ["FAULT_POINTS", "GitHubForge"]
+
+
+class GitHubForge:
+    """One repository, `owner/name`. `login` is our own, where it is known before the first look; `is_app` whether the wire is
+    signed as an App's installation; `default` its default branch, where a list told it. `fault` is called with the name of each
+    fault point."""
+
+    kind: ForgeKind = "github"
+
+    def __init__(
+        self,
+        name: str,
+        wire: Wire,
+        *,
+        login: str = "tagboat[bot]",
+        is_app: bool = False,
+        default: str = "main",
+        seen: bool = False,
+        fault: Callable[[str], None] = lambda point: None,
+    ) -> None:
+        self.name = name
+        self.wire = wire
+        self._place = Place(name, Us(login), default=default, seen=seen)
+        self._looker = Looker(wire, self._place)
+        self._reader = Reader(wire, self._place)
+        self._talker = Talker(wire, self._place, is_app, fault)
+        self._committer = committer = Committer(wire, self._place)
+        self._lander = Lander(wire, self._place, committer, fault)
+        self._writer = Writer(wire, self._place, self._talker, committer, self._lander, fault)
+
+    async def look(self, bases: Sequence[str] = ()) -> Look:
+        """Heads, settings, and our requests with their readiness: one query where nothing moved. A repository that was renamed is
+        followed; one that is gone, archived or a fork is `Gone`."""
+        return await self._looker.look(bases)
+
+    async def tree(self, commit: str) -> Mapping[str, Entry]:
+        """Every file of a commit, with its size."""
+        return await self._reader.tree(commit)
+
+    async def blobs(self, oids: Collection[str]) -> Mapping[str, bytes]:
+        """The contents of blobs, each proven by its id."""
+        return await self._reader.blobs(oids)
+
+    async def changes(self, request: PullRequest) -> Sequence[Change]:
+        """What the branch changes against its merge base."""
+        return await self._reader.changes(request)
+
+    async def history(self, base: str, paths: Sequence[str], since: datetime | None = None) -> Sequence[Commit]:
+        """The newest commits of a base branch that touched any of `paths`, at most 30 for each."""
+        return await self._reader.history(base, paths, since)
+
+    async def open(self, proposal: Proposal, onto: str) -> PullRequest:
+        """Branch, commit, request, then labels and people. A request or branch that a crash left is found and taken up."""
+        return await self._writer.open(proposal, onto)
+
+    async def refresh(self, request: PullRequest, proposal: Proposal, onto: str, *, rewrite: bool) -> PullRequest:
+        """The same request with a new commit, or new words only. GitHub's own auto-merge is taken off before a new commit."""
+        return await self._writer.refresh(request, proposal, onto, rewrite)
+
+    async def close(self, request: PullRequest, reason: str) -> None:
+        """Say why, close, and delete the branch if it is where we saw it."""
+        await self._writer.close(request, reason)
+
+    async def merge(self, request: PullRequest, landing: Landing) -> Landed | NotLanded:
+        """Land it at `landing.head`. `auto` hands it to GitHub, or lands it at once where GitHub would."""
+        return await self._lander.merge(request, landing)
+
+    async def no_auto_merge(self, request: PullRequest) -> None:
+        """Take GitHub's own auto-merge off a request: a marker or a gate of ours applies now."""
+        await self._lander.no_auto_merge(request)
+
+    async def push(self, proposal: Proposal, onto: str, message: Message) -> str:
+        """One commit straight onto the base branch, which has to stand at `onto`."""
+        return await self._writer.push(proposal, onto, message)
+
+    async def comment(self, request: PullRequest, text: str) -> None:
+        """Our one comment on a request."""
+        await self._talker.comment(request, text)
+
+    async def comments(self, request: PullRequest, since: datetime | None = None) -> Sequence[Comment]:
+        """What people wrote; mostly the look has brought it along. Who may write is asked for those who call somebody."""
+        return await self._talker.comments(request, since)
+
+    async def show(self, request: PullRequest, standing: Standing) -> None:
+        """The check run `tagboat`, for an App; a plain token has none."""
+        await self._talker.show(request, standing)
+
+    async def dashboard(self, text: str) -> None:
+        """Our one issue. Where a person closed it, it stays closed."""
+        await self._talker.dashboard(text)
+
+    def commit_as(self, author: tuple[str, str] | None, signoff: bool) -> None:
+        """An author of the repository's own choice costs GitHub's signature on the commits."""
+        self._place.us = replace(self._place.us, author=author)
+        self._committer.signoff = signoff
+
+    async def close_session(self) -> None:
+        """The connections are the host's."""
