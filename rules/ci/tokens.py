@@ -1,7 +1,7 @@
 """Skip tokens: which text in which message keeps a CI system from starting, and how to take their power from quoted text.
 
-    token_start(SKIP, event)         what a token in the event's messages does to a system
-    defuse("notes: [skip ci]")       "notes: [\\u2060skip ci]": reads the same, no CI sees it
+token_start(SKIP, event)         what a token in the event's messages does to a system
+defuse("notes: [skip ci]")       "notes: [\\u2060skip ci]": reads the same, no CI sees it
 """
 
 from __future__ import annotations
