@@ -130,5 +130,9 @@ class GitHubForge:
         self._place.us = replace(self._place.us, author=author)
         self._committer.signoff = signoff
 
+    def renamed(self, name: str) -> None:
+        """Take the name that a list of repositories gives it now."""
+        self.name = self._place.path = name
+
     async def close_session(self) -> None:
         """The connections are the host's."""

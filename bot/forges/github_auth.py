@@ -26,7 +26,9 @@ _AHEAD = 5 * 60
 class Auth(Protocol):
     """Gives the `Authorization` of each request."""
 
-    async def header(self) -> str: ...
+    async def header(self) -> str | None:
+        """None: the request goes unsigned."""
+        ...
 
     def refused(self) -> bool:
         """GitHub answered 401: whether another try, with something new, makes sense."""
@@ -53,6 +55,30 @@ class TokenAuth:
 
     async def header(self) -> str:
         return f"Bearer {self.token}"
+
+    def refused(self) -> bool:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class NoAuth:
+    """Nobody in particular: registering the App is asked for without a token."""
+
+    async def header(self) -> str | None:
+        return None
+
+    def refused(self) -> bool:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Refusing:
+    """A repository for which there is nothing to sign with, and why."""
+
+    reason: str
+
+    async def header(self) -> str | None:
+        raise Denied(self.reason)
 
     def refused(self) -> bool:
         return False

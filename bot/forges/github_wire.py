@@ -144,7 +144,7 @@ class Wire:
         url = URL(f"{self._plain.base_url.rstrip('/')}{path}", encoded=True)
         headers = {"User-Agent": "tagboat", "Accept": "application/vnd.github+json"}
         for _ in range(_HOPS + 1):
-            known = {"Authorization": await self._auth.header()} if url.origin() == self._origin else {}
+            known = await self._signature() if url.origin() == self._origin else {}
             async with self.budget.asking(graphql=False, write=False):
                 self.requests["GET"] += 1
                 try:
@@ -193,7 +193,7 @@ class Wire:
         attempt = 0
         while True:
             attempt += 1
-            sent = {**headers, "authorization": await self._auth.header(), "x-github-api-version": _VERSION}
+            sent = {**headers, "x-github-api-version": _VERSION, **await self._signature()}
             wait = min(2.0 ** (attempt - 2), 8.0) * (1 + self.budget.clock.jitter()) / 2
             try:
                 answer = await self._once(call, method, url, sent, body)
@@ -217,6 +217,10 @@ class Wire:
                 await self.budget.clock.sleep(wait)
             else:
                 return answer
+
+    async def _signature(self) -> dict[str, str]:
+        said = await self._auth.header()
+        return {"authorization": said} if said is not None else {}
 
     async def _once(
         self, call: _Call, method: str, url: URL, headers: Mapping[str, str], body: bytes

@@ -46,7 +46,13 @@ class Writer:
     """Carries out what was decided about the requests of one place."""
 
     def __init__(
-        self, wire: Wire, place: Place, talker: Talker, committer: Committer, lander: Lander, fault: Callable[[str], None]
+        self,
+        wire: Wire,
+        place: Place,
+        talker: Talker,
+        committer: Committer,
+        lander: Lander,
+        fault: Callable[[str], None],
     ) -> None:
         self._wire = wire
         self._place = place
