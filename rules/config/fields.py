@@ -185,8 +185,9 @@ _SCHEDULE_SCHEMA = {"anyOf": [*_WINDOW_SCHEMA["anyOf"], {"type": "array", "items
 _TEXT_SCHEMA = WithJsonSchema({"type": ["string", "number"], "minLength": 1})
 
 Flag = Annotated[bool, BeforeValidator(_flag)]
-Whole = Annotated[int, BeforeValidator(_whole)]
-Count = Annotated[int, BeforeValidator(_whole), Field(ge=0)]
+IsWhole = BeforeValidator(_whole)  # behind the bounds, which pydantic then puts into the JSON Schema
+Whole = Annotated[int, IsWhole]
+Count = Annotated[int, Field(ge=0), IsWhole]
 Name = Annotated[str, BeforeValidator(_name), _TEXT_SCHEMA]
 Word = BeforeValidator(_word)
 Duration = Annotated[timedelta, PlainValidator(_duration), WithJsonSchema(_DURATION_SCHEMA)]

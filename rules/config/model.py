@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from rules import freezes, titles
-from rules.config.fields import Count, Duration, Flag, Glob, Name, Table, Whole, Word, shown, text, wrong
+from rules.config.fields import Count, Duration, Flag, Glob, IsWhole, Name, Table, Word, shown, text, wrong
 from rules.config.rule_model import Kinds, OrFlag, RuleModel
 from rules.freezes import Freeze
 from rules.policies.base import Step
@@ -82,7 +82,7 @@ class FreezeModel(Table):
 
 
 class LoopModel(Table):
-    max: Annotated[Whole, Field(ge=1, le=100)] = Field(
+    max: Annotated[int, Field(ge=1, le=100), IsWhole] = Field(
         3, description="Updates of one image in one place with no commit of a person between them, before Tagboat stops."
     )
 

@@ -21,6 +21,7 @@ from rules.config.fields import (
     Duration,
     Flag,
     Glob,
+    IsWhole,
     Name,
     Regexp,
     Table,
@@ -164,7 +165,7 @@ class AutomergeModel(Table):
     on_digest_drift: Annotated[Literal["refresh", "block"], Word] = Field(
         _A.on_digest_drift, description="What happens when the tag points elsewhere than when the request was written."
     )
-    max_attempts: Annotated[Whole, Field(ge=1)] = Field(
+    max_attempts: Annotated[int, Field(ge=1), IsWhole] = Field(
         _A.max_attempts, description="How often the forge may refuse a landing before a person has to look."
     )
 

@@ -6,6 +6,7 @@ booleans or nothing), `str` where they are quoted. What a scalar means is decide
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +20,7 @@ Path = tuple[int | str, ...]
 _SIZE_LIMIT = 1024 * 1024  # bytes
 _NODE_LIMIT = 50_000  # after aliases are followed
 _DEPTH_LIMIT = 40
+_WORD = re.compile(r"[\w-]{1,60}\Z")
 _NOTHING = frozenset({"", "~", "null", "Null", "NULL"})
 _TAGS = frozenset(f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "timestamp", "map", "seq")) | {
     "!"
@@ -58,8 +60,14 @@ class Tree:
 
 
 def spelled(path: Path) -> str:
-    """`rules[0].range`."""
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
+    """`rules[0].range`; a key that is no word as `['a key']`, cut where it is long."""
+    return "".join(map(_part, path)).removeprefix(".")
+
+
+def _part(part: int | str) -> str:
+    if isinstance(part, str) and _WORD.match(part):
+        return f".{part}"
+    return f"[{part if isinstance(part, int) else ascii(part[:40])}]"
 
 
 def read(data: bytes, file: str) -> Tree:
@@ -70,7 +78,10 @@ def read(data: bytes, file: str) -> Tree:
         source = Source(data)
         documents = source.documents
     except YamlError as error:
-        raise Broken([Finding(file, error.line, "", f"this is not YAML: {error.reason}")]) from None
+        # The parser finds out behind the last line that something was not closed.
+        last = data.count(b"\n") + (not data.endswith(b"\n"))
+        line = None if error.line is None else min(error.line, last)
+        raise Broken([Finding(file, line, "", f"this is not YAML: {error.reason}")]) from None
     if len(documents) > 1:
         line = source.line(documents[1].start_mark.index)
         raise Broken([Finding(file, line, "", "a second document (---) begins here; the file is to have one")])
@@ -123,7 +134,7 @@ class _Reading:
             if name in seen:
                 self._complain(line, inner, f"this key stands twice; the first is on line {self.lines[inner]}")
             elif name == "<<":
-                self._complain(line, inner, "merge keys are not read: write the keys out")
+                self._complain(line, path, "merge keys are not read: write the keys out")
             else:
                 seen.add(name)
                 self.lines[inner] = line

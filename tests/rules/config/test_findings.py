@@ -17,6 +17,8 @@ def said(text: str | bytes) -> list[str]:
     return []
 
 
+TOP = "base_branches, commits, dashboard_issue, files, freeze, loop, pull_requests, rules, version"
+
 KEYS = [
     ("rulez: []", [":1: rulez: unknown key (did you mean 'rules'?)"]),
     ("rules:\n  - {polic: semver}", [":2: rules[0].polic: unknown key (did you mean 'policy'?)"]),
@@ -31,6 +33,7 @@ KEYS = [
         [":1: rules[0].automerge.min_release_age_days: unknown key (did you mean 'min_release_age'?)"],
     ),
     ("loop: {zzz: 1}", [":1: loop.zzz: unknown key (known here: max)"]),
+    ("{'a\\nb': 1, '': 2}".replace("'", '"'), [f":1: ['{key}']: unknown key (known here: {TOP})" for key in ("a\\nb", "")]),
     # right by its name, but at the wrong place
     ("automerge: true", [":1: automerge: unknown key (it belongs under rules[])"]),
     ("policy: semver", [":1: policy: unknown key (it belongs under rules[])"]),
@@ -116,11 +119,11 @@ VALUES = [
 ]  # fmt: skip
 
 YAML = [
-    ("a: [", [":2: this is not YAML: did not find expected node content"]),
+    ("a: [", [":1: this is not YAML: did not find expected node content"]),
     ("rules: []\nrules: []", [":2: rules: this key stands twice; the first is on line 1"]),
     ("loop: {max: 3, max: 4}", [":1: loop.max: this key stands twice; the first is on line 1"]),
     ("version: 1\n---\nversion: 1", [":3: a second document (---) begins here; the file is to have one"]),
-    ("x: &x {max: 3}\nloop: {<<: *x}", [":1: x: unknown key (known here: base_branches, commits, dashboard_issue, files, freeze, loop, pull_requests, rules, version)", ":2: loop.<<: merge keys are not read: write the keys out"]),
+    ("x: &x {max: 3}\nloop: {<<: *x}", [f":1: x: unknown key (known here: {TOP})", ":2: loop: merge keys are not read: write the keys out"]),
     ("loop: {max: !!python/object:os.system 3}", [":1: loop.max: a value that begins with ! is a tag to YAML, and tags are not read (put it in quotes)"]),
     ("loop: !include other.yaml", [":1: loop: a value that begins with ! is a tag to YAML, and tags are not read (put it in quotes)", ":1: loop: has to be a mapping (key: value), not a text"]),
     ("? [a]\n: b", [":1: a key has to be a word (quote values that begin with { or [)"]),
