@@ -16,7 +16,7 @@ from bot.forges import git_history
 from bot.forges.git_address import branch_ref
 from bot.forges.git_clone import Clone
 from bot.forges.git_history import Relation
-from bot.forges.git_objects import Person, is_ours, read_commit
+from bot.forges.git_objects import Person, read_commit
 from bot.forges.git_records import RequestRecord
 from rules.merging import Method, Protection, Readiness
 from rules.plan import PullRequest
@@ -99,6 +99,6 @@ class People:
         if relation is None:
             return record.request(head)
         facts = read_commit((await self._clone.small([head]))[head])
-        author = self._us.name if is_ours(facts.committer, facts.message, self._us) else facts.committer
         protection = Protection(allowed_methods=METHODS)
-        return record.request(head, Readiness(facts.message, author, relation.behind, relation.conflict, protection))
+        # Whoever pushed to its branch: the request itself is one of ours, since its record is.
+        return record.request(head, Readiness(facts.message, self._us.name, relation.behind, relation.conflict, protection))

@@ -60,7 +60,7 @@ async def word_of(ledger: Ledger | None, repository: str) -> Word:
 async def decide(forge: Forge, memory: Memory, seen: Seen, answers: Answers, word: Word, now: datetime) -> Decided:
     """The plan for a repository as it was seen."""
     requests = seen.look.requests
-    markers = {view.base: Marker(forge.kind, seen, view) for view in seen.views}
+    markers = {view.base: Marker(forge.kind, forge.name, seen, view) for view in seen.views}
     wishes = [await _wish(forge, memory, seen, view, answers, word, now, markers[view.base]) for view in seen.views]
     wishes += [Wishes(base, troubles=(Trouble("", None, "", "there is no such branch", base),)) for base in seen.missing]
     config = seen.config
@@ -107,7 +107,7 @@ async def _ground(forge: Forge, memory: Memory, seen: Seen, view: View, outcomes
 
 def _marked(proposal: Proposal, marker: Marker) -> Proposal:
     """The proposal with what its branch commit has to carry."""
-    return replace(proposal, message=on_branch(proposal.message, marker.of(proposal)))
+    return replace(proposal, message=on_branch(proposal.message, marker.branch(proposal)))
 
 
 def _hold(image: str, path: str, version: str, reason: str, author: str, at: datetime) -> Hold:

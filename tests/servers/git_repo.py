@@ -49,9 +49,9 @@ class GitRepo:
         """Git in the bare repository."""
         return run_git(*args, cwd=self.path, check=check)
 
-    def person(self, *args: str, check: bool = True) -> str:
+    def person(self, *args: str, check: bool = True, stdin: bytes | None = None) -> str:
         """Git in the person's clone."""
-        return run_git(*args, cwd=self.work, check=check)
+        return run_git(*args, cwd=self.work, check=check, stdin=stdin)
 
     def commit(self, message: str, files: Mapping[str, bytes], branch: str = "main") -> str:
         """The person commits files on a branch and pushes; the new commit."""
