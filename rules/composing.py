@@ -78,6 +78,7 @@ def _second_try(data: bytes) -> list[Node] | None:
 
     It refuses a colon or a question mark within a plain scalar between braces, as in {image: web:1}; these are put back. And it
     refuses pairs of surrogates; no image has one, so the text keeps the stand-ins. Places stay: marks count characters.
+    Raises YAMLError where the rest does not parse either.
     """
     if any(mark.encode() in data for mark in _STAND_INS):
         return None
@@ -85,10 +86,7 @@ def _second_try(data: bytes) -> list[Node] | None:
     other = _PAIR.sub(b"?" * 12, other)
     if other == data:
         return None
-    try:
-        documents = _nodes(other)
-    except YAMLError:
-        return None
+    documents = _nodes(other)  # what is wrong now is wrong with the file
     todo, seen = list(documents), set[int]()
     while todo:
         node = todo.pop()

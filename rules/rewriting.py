@@ -38,6 +38,7 @@ _NO_STRING = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
+_NEARBY = 64 * 1024  # bytes before a place that are looked at for the kind of quotes in use
 _QUOTE = re.compile(rb"""[:\-\[,{][ \t]+(["'])""")
 
 
@@ -82,7 +83,7 @@ def _edits(data: bytes, occurrence: Occurrence, target: Target) -> Iterator[Edit
     if target.tag != occurrence.tag and target.tag is not None:
         if occurrence.tag_span is None:
             raise _refusal(occurrence, "its tag is not written in one piece")
-        yield _replace(data, occurrence.tag_span, _quoted(data, occurrence, target.tag))
+        yield _replace(data, occurrence.tag_span, _written(data, occurrence, target.tag))
     if target.digest == occurrence.digest or target.digest is None:
         return
     if occurrence.digest is None:
@@ -119,19 +120,25 @@ def _addition(data: bytes, occurrence: Occurrence, digest: str) -> Edit:
     return Edit(Span(span.end, span.end), b"", f"@{digest}".encode())
 
 
-def _quoted(data: bytes, occurrence: Occurrence, tag: str) -> str:
-    """The tag as it is to be written: in quotes, of the kind last used before it, where YAML would not read a string."""
-    if occurrence.scalar != "whole" or reads_as_string(tag) or occurrence.tag_span is None:
-        return tag
-    used = _QUOTE.findall(data, 0, occurrence.tag_span.start) or _QUOTE.findall(data, occurrence.tag_span.end)[:1]
-    quote = used[-1].decode() if used else '"'
-    return f"{quote}{tag}{quote}"
+def _written(data: bytes, occurrence: Occurrence, tag: str) -> str:
+    """The tag as it is to be written: in quotes where it stands by itself without any, and YAML would not read a string."""
+    span = occurrence.tag_span
+    return tag if span is None or occurrence.scalar != "whole" or reads_as_string(tag) else _quoted(data, span, tag)
 
 
 def _hex(data: bytes, span: Span, digits: str) -> str:
-    """The hex digits as they are to be written: in quotes where none stand there and YAML would read a number (`12e34…`)."""
-    quoted = data[span.start - 1 : span.start] in (b'"', b"'")
-    return digits if quoted or reads_as_string(digits) else f'"{digits}"'
+    """The hex digits as they are to be written: `12e34…` without quotes would be a number."""
+    has_quotes = data[span.start - 1 : span.start] in (b'"', b"'")
+    return digits if has_quotes or reads_as_string(digits) else _quoted(data, span, digits)
+
+
+def _quoted(data: bytes, span: Span, text: str) -> str:
+    """The text in quotes, of the kind last used before its place."""
+    used = (
+        _QUOTE.findall(data, max(0, span.start - _NEARBY), span.start) or _QUOTE.findall(data, span.end, span.end + _NEARBY)[:1]
+    )
+    quote = used[-1].decode() if used else '"'
+    return f"{quote}{text}{quote}"
 
 
 def _prove(

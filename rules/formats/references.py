@@ -33,6 +33,7 @@ _PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".svg", ".ico", ".webp", ".iso", "
 LENGTH_LIMIT = 1024  # characters of a reference: a name, a tag and a digest are shorter
 _LINE_LIMIT = 1024  # characters behind a value in which a marker is looked for: a file may be one line of megabytes
 _HEX = re.compile(r"[0-9a-f]{64}\Z")
+_ALGORITHMS = ("sha256:", "sha384:", "sha512:", "blake3:")  # a digest alone; by the grammar it would be an image with a tag
 _IMAGE_KEYS = ("Image", "_image", "-image")
 _TAG_KEYS = ("ImageTag", "imageTag", "image_tag")
 
@@ -106,7 +107,7 @@ class Finder:
         `place` tells where in the scalar a part of the value begins, None where it does not stand there in one piece; without it
         the value is the text itself.
         """
-        if (id(node),) in self.seen or len(value) > LENGTH_LIMIT or is_digest(value):
+        if (id(node),) in self.seen or len(value) > LENGTH_LIMIT or value.startswith(_ALGORITHMS):
             return None
         try:
             ref = ImageRef.parse(value)

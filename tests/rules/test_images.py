@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -138,9 +140,5 @@ def test_what_is_printed_is_read_back(name: str, tag: str | None, digest: str | 
 
 @given(st.text("aA0:/@._-[] \n", max_size=30))
 def test_any_text_is_read_exactly_or_refused(text: str) -> None:
-    try:
-        ref = ImageRef.parse(text)
-    except BadReference as error:
-        assert str(error)
-    else:
-        assert str(ref) == text
+    with suppress(BadReference):
+        assert str(ImageRef.parse(text)) == text
