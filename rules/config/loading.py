@@ -12,7 +12,7 @@ from rules.config.rule_model import AutomergeModel, RuleModel
 from rules.config.tree import Tree, read
 from rules.config.values import Author, Commits, Config, Landing, Limits, Match, Proposing, PullRequests, Rule
 from rules.config.words import build
-from rules.findings import Broken
+from rules.findings import Broken, Finding
 from rules.freezes import Freeze
 from rules.policies.base import UpdateKind
 
@@ -27,11 +27,12 @@ class ConfigError(Broken):
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A file that was read and checked, before layers are laid over each other."""
+    """A file that was read and checked, before layers are laid over each other. `notes`: what is right and does nothing."""
 
     model: FileModel = field(default_factory=FileModel)
     rules: tuple[Rule, ...] = ()
     freezes: tuple[Freeze, ...] = ()
+    notes: tuple[Finding, ...] = ()
 
 
 def load(data: bytes, *, file: str = FILE, defaults: Layer | None = None, limits: Limits | None = None) -> Config:
@@ -51,7 +52,12 @@ def layer(tree: Tree) -> Layer:
     model, wrong = build(FileModel, tree)
     if model is None or tree.findings:
         raise Broken([*tree.findings, *wrong])
-    return Layer(model, tuple(map(_rule, model.rules)), tuple(freeze.freeze() for freeze in model.freeze))
+    notes = [
+        tree.finding(("rules", place, key), message)
+        for place, rule in enumerate(model.rules)
+        for key, message in sorted(rule.unread())
+    ]
+    return Layer(model, tuple(map(_rule, model.rules)), tuple(freeze.freeze() for freeze in model.freeze), tuple(notes))
 
 
 def combine(under: Layer, own: Layer, limits: Limits) -> Config:
@@ -70,6 +76,7 @@ def combine(under: Layer, own: Layer, limits: Limits) -> Config:
         base_branches=said["base_branches"],
         pull_requests=_requests(requests, limits),
         limits=limits,
+        notes=own.notes,
     )
 
 

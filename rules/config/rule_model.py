@@ -6,7 +6,7 @@ They have no defaults here: what no rule says is at the default of the value tha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import Annotated, Any, Literal, Self
 
@@ -35,6 +35,7 @@ from rules.config.fields import (
     wrong,
 )
 from rules.config.tree import Path
+from rules.findings import one_of
 from rules.merging import Method
 from rules.policies.base import Choosing, Follow, Step, UpdateKind
 
@@ -226,9 +227,10 @@ class RuleModel(Table):
 
     @model_validator(mode="after")
     def _sensible(self) -> Self:
-        faults: list[tuple[Path, str, str]] = [
-            ((one.key,), one.message, one.suggestion) for one in policies.complaints(self.choosing())
-        ]
+        unread = {key for key, _ in self.unread()}
+        said = {key: value for key, value in self.choosing().items() if key not in unread and value != _CHOOSING[key].default}
+        asked = said | ({"policy": self.policy} if self.policy else {})
+        faults: list[tuple[Path, str, str]] = [((one.key,), one.message, one.suggestion) for one in policies.complaints(asked)]
         if not self.model_fields_set - {"match"}:
             faults.append(((), "the rule says nothing but what it matches", ""))
         if faults:
@@ -246,3 +248,14 @@ class RuleModel(Table):
         """The keys among `names` (with their defaults) that the rule sets; one without a value is at its default."""
         said = {name: getattr(self, name) for name in names if name in self.model_fields_set}
         return {name: names[name] if value is None else value for name, value in said.items()}
+
+    def unread(self) -> Iterator[tuple[str, str]]:
+        """The keys that are set and do nothing, and why: the rule's own policy does not read them. Other rules may set another
+        policy over it, so this is no error."""
+        reads = {name: policy.KEYS for name, policy in policies.POLICIES.items()}
+        if self.policy not in reads:
+            return
+        for key in frozenset[str]().union(*reads.values()) - reads[self.policy]:
+            if getattr(self, key) not in (None, _CHOOSING[key].default):
+                readers = one_of(sorted(name for name, keys in reads.items() if key in keys))
+                yield key, f"the policy {self.policy} does not read it; it is for {readers}"

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from rules import globs, titles
 from rules.automerge import GIT_DEFAULTS, Automerge
+from rules.findings import Finding
 from rules.freezes import Freeze
 from rules.policies.base import Choosing, Step, UpdateKind
 from rules.schedules import Schedule
@@ -132,7 +133,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """A repository's configuration, the operator's defaults and limits included."""
+    """A repository's configuration, the operator's defaults and limits included. `notes`: what its file says to no effect."""
 
     include: tuple[str, ...] = ("**",)
     exclude: tuple[str, ...] = ()
@@ -144,6 +145,7 @@ class Config:
     base_branches: tuple[str, ...] = ()  # none: the repository's own
     pull_requests: PullRequests = PullRequests()
     limits: Limits = Limits()
+    notes: tuple[Finding, ...] = ()
 
     def wants(self, path: str) -> bool:
         """Whether a file is to be read."""

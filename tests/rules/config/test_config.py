@@ -47,7 +47,7 @@ rules:
   - policy: semver
     range: 1.10
     order: desc
-    tags: '^v'
+    tags: '^v(.*)'
     extract: $1
     ignore: ["*-rc*"]
     variant: any
@@ -70,7 +70,7 @@ rules:
     automerge: {method: rebase, min_pr_age: 1h, schedule: weekends, blocking_labels: [hold]}
 """)
     assert found.choosing(WEB, "a.yaml") == Choosing(
-        "semver", "1.10", "desc", "^v", "$1", ("*-rc*",), "any", True, "minor", 3 * DAY, ("linux/amd64",), True,
+        "semver", "1.10", "desc", "^v(.*)", "$1", ("*-rc*",), "any", True, "minor", 3 * DAY, ("linux/amd64",), True,
         Follow("envs/dev/**", DAY),
     )  # fmt: skip
     proposing = found.proposing(WEB, "a.yaml", "patch")
@@ -367,3 +367,19 @@ def test_the_plain_automerge_is_the_rule_with_every_key_at_its_default() -> None
     assert landing is not None
     assert landing.update_types == UPDATE_TYPES
     assert landing.method == "squash"
+
+
+def test_a_key_that_the_rules_own_policy_does_not_read_is_noted() -> None:
+    found = config("""
+rules:
+  - policy: numerical
+    variant: keep
+    max_step: major
+    range: "^1.4"
+  - {policy: semver, range: ^2, order: desc}
+  - {range: ^3}
+""")
+    assert [str(note) for note in found.notes] == [
+        ".tagboat.yaml:6: rules[0].range: the policy numerical does not read it; it is for auto or semver",
+        ".tagboat.yaml:7: rules[1].order: the policy semver does not read it; it is for alphabetical or numerical",
+    ]

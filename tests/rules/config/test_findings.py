@@ -118,6 +118,14 @@ VALUES = [
     (f"pull_requests: {{branch_prefix: {'x' * 101}}}", [f":1: pull_requests.branch_prefix: '{'x' * 59}…' cannot begin the name of a branch (write for example tagboat/)"]),
 ]  # fmt: skip
 
+POLICIES = [
+    ("rules: [{policy: semver, range: '>>1'}]", "rules[0].range"),
+    ("rules: [{range: 'not a range'}]", "rules[0].range"),
+    ("rules: [{tags: '^v', extract: $name}]", "rules[0].extract"),
+    ("rules: [{policy: numerical, tags: '^v', extract: '$1'}]", "rules[0].extract"),
+    ("rules: [{policy: numerical, tags: '^v(\\d+)', extract: '$1', range: '>>1'}]", ""),
+]
+
 YAML = [
     ("a: [", [":1: this is not YAML: did not find expected node content"]),
     ("rules: []\nrules: []", [":2: rules: this key stands twice; the first is on line 1"]),
@@ -197,6 +205,14 @@ FINE = [
 @pytest.mark.parametrize(("text", "expected"), [*KEYS, *KINDS, *VALUES, *YAML, *SEVERAL])
 def test_what_is_wrong(text: str | bytes, expected: list[str]) -> None:
     assert said(text) == expected
+
+
+@pytest.mark.parametrize(("text", "path"), POLICIES)
+def test_what_a_policy_objects_to(text: str, path: str) -> None:
+    """The words are the policies' own; here it matters that they arrive with their place."""
+    found = said("\n" + text)
+    assert [line.partition(": ")[2].partition(": ")[0] for line in found] == ([path] if path else [])
+    assert all(line.startswith(":2: ") for line in found)
 
 
 @pytest.mark.parametrize("text", FINE)
