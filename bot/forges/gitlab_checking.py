@@ -1,0 +1,259 @@
+"""The facts of open merge requests, read again only where something moved.
+
+Three things tell that nothing did: the request's listing (its change date, head and merge status), the head of its base, and the
+project's newest pipelines, which one question answers for all requests. What depends on anything else (an external status check,
+a set time, another request) is read anew at every look.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from cachetools import LRUCache
+
+from bot.forges.base import ForgeError, Limited
+from bot.forges.gitlab_people import Us
+from bot.forges.gitlab_readiness import Answers, protection, readiness
+from bot.forges.gitlab_requests import is_open, request_of
+from bot.forges.gitlab_session import Declined
+from bot.forges.gitlab_wire import Lane
+from rules.requests import PullRequest
+
+Json = Mapping[str, Any]
+
+_NEWEST = 50
+# With one of these, only what is watched can change the answer.
+_SETTLED = frozenset(
+    {
+        "mergeable",
+        "ci_still_running",
+        "ci_must_pass",
+        "not_approved",
+        "requested_changes",
+        "discussions_not_resolved",
+        "draft_status",
+        "conflict",
+        "need_rebase",
+        "title_regex",
+        "commits_status",
+    }
+)
+_LISTED = (
+    "sha", "updated_at", "state", "detailed_merge_status", "has_conflicts", "blocking_discussions_resolved", "draft",
+    "merge_when_pipeline_succeeds", "target_branch", "user_notes_count",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A commit that we wrote to a branch, so that it need not be read again."""
+
+    commit: str
+    message: str
+    parent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Commits:
+    """What a branch has beyond its base: the newest message, whether a person wrote any of it, and the commit under it where
+    that is plain to see."""
+
+    message: str
+    foreign: bool
+    fork: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """All that was read of one request, and what its listing and its base were at that moment."""
+
+    key: tuple[object, ...]
+    request: Json
+    approvals: Json | None
+    reviewers: Sequence[Json] | None
+    pipelines: Sequence[Json]
+    commits: Commits
+    on_train: bool | None
+    parents: Mapping[str, Sequence[str]]
+
+
+@dataclass(slots=True)
+class Checker:
+    """Reads the requests of one project. `emails` are those under which we write commits, beside our own."""
+
+    lane: Lane
+    written: dict[str, Written] = field(default_factory=dict)
+    emails: frozenset[str] = frozenset()
+    _readings: dict[int, Reading] = field(default_factory=dict)
+    _commits: dict[int, tuple[str, Commits]] = field(default_factory=dict)
+    _parents: LRUCache[str, tuple[str, ...]] = field(default_factory=lambda: LRUCache(maxsize=500))
+    _pipelines: dict[int, Json] | None = None
+    _moved: list[Json] | None = None  # None: cannot be told
+
+    async def watch(self) -> None:
+        """See which pipelines moved since the last time. To be called before the requests are read."""
+        try:
+            rows = await self.lane.get("/pipelines", order_by="updated_at", sort="desc", per_page=_NEWEST)
+        except Declined:  # CI is switched off here, or not for us to see
+            self._pipelines = self._moved = None
+            return
+        before, self._pipelines = self._pipelines, {int(row["id"]): row for row in rows}
+        moved = [row for key, row in self._pipelines.items() if before is None or before.get(key) != row]
+        self._moved = None if before is None or len(moved) == len(rows) >= _NEWEST else moved
+
+    async def requests(self, rows: Iterable[Json], project: Json, bases: Mapping[str, Json | None], us: Us) -> list[PullRequest]:
+        """The requests, the open ones with their readiness."""
+        every = list(rows)
+        for gone in self._readings.keys() - {int(row["iid"]) for row in every if is_open(row)}:
+            del self._readings[gone]
+            self._commits.pop(gone, None)
+        return list(await asyncio.gather(*(self._request(row, project, bases, us) for row in every)))
+
+    async def _request(self, row: Json, project: Json, bases: Mapping[str, Json | None], us: Us) -> PullRequest:
+        if not is_open(row):
+            return request_of(row, us)
+        base = bases.get(str(row["target_branch"]))
+        try:
+            reading = await self._read(row, project, base, us)
+        except Limited:
+            raise
+        except ForgeError:  # this one could not be read; the others can
+            self._readings.pop(int(row["iid"]), None)
+            return request_of(row, us)
+        facts = readiness(self._answers(reading, us), protection(project, base))
+        known = request_of(reading.request, us)
+        return replace(known, edited_by_person=reading.commits.foreign, readiness=facts if known.state == "open" else None)
+
+    async def _read(self, row: Json, project: Json, base: Json | None, us: Us) -> Reading:
+        number = int(row["iid"])
+        key = (*(row.get(name) for name in _LISTED), _head(base), (base or {}).get("protected"))
+        old = self._readings.get(number)
+        if old is not None and old.key == key and not self._has_moved(row) and _settled(old.request):
+            return old
+        request = await self.lane.get(
+            f"/merge_requests/{number}", include_diverged_commits_count="true", include_rebase_in_progress="true"
+        )
+        same = old is not None and old.key == key and request.get("sha") == old.request.get("sha")
+        approvals, reviewers, commits, on_train = await asyncio.gather(
+            _known(old.approvals) if old and same else self._approvals(number),
+            _known(old.reviewers) if old and same else self._reviewers(request),
+            self.commits(request, us),
+            self._on_train(number, project),
+        )
+        pipelines = await self._of(request)
+        merged = [str(one["sha"]) for one in pipelines if one.get("sha") != request.get("sha") and one.get("sha")]
+        parents = {sha: await self._parents_of(sha) for sha in dict.fromkeys(merged[:5])}
+        if "user" not in request and base is not None and "can_push" in base:
+            request = {**request, "user": {"can_merge": base["can_push"]}}
+        reading = Reading(key, request, approvals, reviewers, pipelines, commits, on_train, parents)
+        self._readings[number] = reading
+        return reading
+
+    def _has_moved(self, row: Json) -> bool:
+        return self._moved is None or any(_is_of(pipeline, row) for pipeline in self._moved)
+
+    async def _approvals(self, number: int) -> Json | None:
+        try:
+            return dict(await self.lane.get(f"/merge_requests/{number}/approvals"))
+        except Declined as declined:
+            return {} if declined.status == 404 else None  # a GitLab without approvals counts none
+
+    async def _reviewers(self, request: Json) -> Sequence[Json] | None:
+        if not request.get("reviewers"):
+            return None
+        try:
+            return list(await self.lane.get(f"/merge_requests/{request['iid']}/reviewers"))
+        except Declined:
+            return None
+
+    async def _on_train(self, number: int, project: Json) -> bool | None:
+        if not project.get("merge_trains_enabled"):
+            return False
+        try:
+            car = await self.lane.find(f"/merge_trains/merge_requests/{number}")
+        except Declined:
+            return None
+        return car is not None and car.get("status") not in ("merged", "skip_merged")
+
+    async def commits(self, request: Json, us: Us) -> Commits:
+        """What the branch of a request has beyond its base."""
+        number, head = int(request["iid"]), str(request.get("sha") or "")
+        mine = self.written.get(str(request["source_branch"]))
+        if mine is not None and mine.commit == head:
+            return Commits(mine.message, False, mine.parent)
+        kept = self._commits.get(number)
+        if kept is not None and kept[0] == head:
+            return kept[1]
+        rows = await self.lane.all(f"/merge_requests/{number}/commits")
+        newest = next((one for one in rows if one.get("id") == head), rows[0] if rows else {})
+        fork = rows[0]["parent_ids"] if len(rows) == 1 and len(rows[0].get("parent_ids") or ()) == 1 else [None]
+        found = Commits(str(newest.get("message") or ""), not all(us.made(one, self.emails) for one in rows), fork[0])
+        self._commits[number] = (head, found)
+        return found
+
+    async def _of(self, request: Json) -> Sequence[Json]:
+        """The pipelines that may say something of a request: GitLab's own choice, and what runs for its head."""
+        own = request.get("head_pipeline")
+        if self._pipelines is None or (len(self._pipelines) >= _NEWEST and (own is None or own["id"] not in self._pipelines)):
+            try:
+                listed = await self.lane.get(f"/merge_requests/{request['iid']}/pipelines", per_page=_NEWEST)
+            except Declined:
+                listed = []
+        else:
+            listed = [one for one in self._pipelines.values() if _is_of(one, request)]
+        found = {int(one["id"]): one for one in (*listed, *([own] if own else []))}
+        return [await self._with_user(one) for one in found.values()]
+
+    async def _with_user(self, pipeline: Json) -> Json:
+        """Lists leave out who started a pipeline; of statuses from outside it matters."""
+        if pipeline.get("source") != "external" or "user" in pipeline:
+            return pipeline
+        try:
+            return {**pipeline, "user": (await self.lane.get(f"/pipelines/{pipeline['id']}")).get("user")}
+        except Declined:
+            return pipeline
+
+    async def _parents_of(self, sha: str) -> tuple[str, ...]:
+        """The parents of a commit that GitLab made for a pipeline."""
+        if sha not in self._parents:
+            try:
+                commit = await self.lane.find(f"/repository/commits/{sha}")
+            except Declined:
+                commit = None
+            self._parents[sha] = tuple(map(str, (commit or {}).get("parent_ids") or ()))
+        return self._parents[sha]
+
+    def _answers(self, reading: Reading, us: Us) -> Answers:
+        pipelines = [one for one in reading.pipelines if not _is_own_status(one, us)]
+        told = {sha: parents for sha, parents in reading.parents.items() if parents}
+        request = reading.request
+        if request.get("state") == "locked":
+            request = {**request, "detailed_merge_status": "checking"}
+        return Answers(request, reading.approvals, pipelines, reading.reviewers, reading.commits.message, reading.on_train, told)
+
+
+async def _known(value: Any) -> Any:
+    return value
+
+
+def _settled(request: Json) -> bool:
+    return request.get("state") == "opened" and request.get("detailed_merge_status") in _SETTLED
+
+
+def _head(base: Json | None) -> object:
+    return ((base or {}).get("commit") or {}).get("id")
+
+
+def _is_of(pipeline: Json, row: Json) -> bool:
+    """Whether a pipeline runs for a request: on its head, its branch, or what GitLab merged of it."""
+    if pipeline.get("sha") == row.get("sha") or pipeline.get("ref") == row.get("source_branch"):
+        return True
+    return str(pipeline.get("ref") or "").startswith(f"refs/merge-requests/{row['iid']}/")
+
+
+def _is_own_status(pipeline: Json, us: Us) -> bool:
+    """A pipeline of statuses that were posted with our own token: it counts neither for nor against."""
+    return pipeline.get("source") == "external" and (pipeline.get("user") or {}).get("username") == us.login

@@ -1,0 +1,159 @@
+"""The one note on each request, what people wrote there, and the dashboard issue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from cachetools import LRUCache
+
+from bot.forges.base import Comment, Denied, Standing
+from bot.forges.gitlab_notes import Note, harmless
+from bot.forges.gitlab_people import People
+from bot.forges.gitlab_requests import Table, moment
+from bot.forges.gitlab_session import Declined
+from bot.forges.gitlab_wire import Lane
+from rules.requests import PullRequest
+
+Json = Mapping[str, Any]
+
+FAULT_POINTS = ("note:made", "dashboard:made")
+
+_NEVER = datetime(1, 1, 1, tzinfo=UTC)
+_ISSUE = "<!-- tagboat: dashboard -->"
+_TITLE = "Tagboat: image updates"
+
+
+@dataclass(frozen=True, slots=True)
+class _Mine:
+    """Our note on a request as it stands. `id` None: there is none."""
+
+    id: int | None
+    note: Note
+
+
+class Talker:
+    """Notes and comments of one project."""
+
+    def __init__(self, lane: Lane, people: People, table: Table, fault: Callable[[str], None]) -> None:
+        self._lane = lane
+        self._people = people
+        self._table = table
+        self._fault = fault
+        self._mine: LRUCache[int, _Mine] = LRUCache(maxsize=500)
+        self._heard: LRUCache[int, tuple[object, list[Json]]] = LRUCache(maxsize=200)
+        self._issue: tuple[int, str] | None = None
+
+    async def comment(self, request: PullRequest, text: str) -> None:
+        """Put a text into the first part of our note."""
+        mine = await self._find(request)
+        await self._write(request, mine, mine.note.saying(text))
+
+    async def show(self, request: PullRequest, standing: Standing) -> None:
+        """Put how the request stands into the second part."""
+        mine = await self._find(request)
+        await self._write(request, mine, mine.note.showing(standing))
+
+    async def _find(self, request: PullRequest) -> _Mine:
+        """Our note on a request, looked for once."""
+        if request.number not in self._mine:
+            mine = _Mine(None, Note())
+            row = self._table.rows.get(request.number) or {}
+            if row.get("user_notes_count") != 0:
+                us = await self._people.us()
+                for one in await self._notes(request.number):
+                    note = Note.read(str(one.get("body") or ""))
+                    if note is not None and (one.get("author") or {}).get("id") == us.id:
+                        mine = _Mine(int(one["id"]), note)
+                        break
+            self._mine[request.number] = mine
+        return self._mine[request.number]
+
+    async def _write(self, request: PullRequest, mine: _Mine, note: Note) -> None:
+        if note == mine.note:
+            return
+        tail = f"/merge_requests/{request.number}/notes"
+        number = mine.id
+        if number is not None:
+            try:
+                await self._lane.put(f"{tail}/{number}", {"body": str(note)})
+            except Declined as declined:
+                if declined.status != 404:  # somebody removed it
+                    raise
+                number = None
+        # Until it is known how this ends, it is not known how the note stands.
+        self._mine.pop(request.number, None)
+        if number is None:
+            number = int((await self._lane.post(tail, {"body": str(note)}))["id"])
+        self._fault("note:made")
+        self._mine[request.number] = _Mine(number, note)
+
+    async def comments(self, request: PullRequest, since: datetime | None) -> Sequence[Comment]:
+        """What people wrote after a moment, oldest first."""
+        us = await self._people.us()
+        found = [
+            one
+            for one in await self._heard_of(request.number)
+            if not one.get("system")
+            and (one.get("author") or {}).get("id") not in (None, us.id)
+            and (moment(one.get("created_at")) or _NEVER) > (since or _NEVER)
+        ]
+        found.sort(key=lambda one: (str(one.get("created_at")), one.get("id") or 0))
+        return [await self._comment(request.number, one) for one in found]
+
+    async def _comment(self, number: int, note: Json) -> Comment:
+        author, at = note["author"], moment(note.get("created_at"))
+        return Comment(
+            id=str(note["id"]),
+            number=number,
+            author=str(author.get("username") or ""),
+            text=str(note.get("body") or ""),
+            at=at or _NEVER,
+            may_write=await self._people.may_write(self._lane, int(author["id"])),
+        )
+
+    async def _heard_of(self, number: int) -> list[Json]:
+        """The notes on a request, read again where its listing says that some are new."""
+        row = self._table.rows.get(number) or {}
+        state = (row.get("user_notes_count"), row.get("updated_at"))
+        if state[0] == 0:
+            return []
+        kept = self._heard.get(number)
+        if kept is not None and kept[0] == state and None not in state:
+            return kept[1]
+        notes = await self._notes(number)
+        self._heard[number] = (state, notes)
+        return notes
+
+    async def _notes(self, number: int) -> list[Json]:
+        return await self._lane.all(f"/merge_requests/{number}/notes", sort="asc", order_by="created_at")
+
+    async def dashboard(self, text: str) -> None:
+        """Our issue, made or edited in place. One that a person closed stays closed."""
+        body = f"{harmless(text).strip()}\n\n{_ISSUE}"
+        try:
+            await self._dashboard(body)
+        except Declined as declined:
+            if declined.status in (403, 404):
+                raise Denied("issues are switched off in this project, or the token may not write them") from None
+            raise
+
+    async def _dashboard(self, body: str) -> None:
+        if self._issue is None:
+            us = await self._people.us()
+            rows = await self._lane.get("/issues", author_id=us.id, search=_TITLE, **{"in": "title"}, per_page=100)
+            mine = [row for row in rows if _ISSUE in str(row.get("description") or "")]
+            mine = [row for row in mine if (row.get("author") or {}).get("id") == us.id]
+            if mine:
+                oldest = min(mine, key=lambda row: int(row["iid"]))
+                self._issue = (int(oldest["iid"]), str(oldest.get("description") or "").strip())
+        if self._issue is None:
+            row = await self._lane.post("/issues", {"title": _TITLE, "description": body})
+            self._fault("dashboard:made")
+        elif self._issue[1] == body:
+            return
+        else:
+            row = await self._lane.put(f"/issues/{self._issue[0]}", {"description": body})
+        self._issue = (int(row["iid"]), body)
