@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from rules.images import canonical
-from rules.pending import major_of, older
 from rules.requests import SETTLING, PullRequest, Resumed, lifted
+from rules.tags import major_of, older
 from rules.updates import Outcome, Stay, Target, Trouble, Update
 
 

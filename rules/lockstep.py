@@ -16,8 +16,8 @@ from collections.abc import Iterable, Sequence
 from rules.config.values import Config
 from rules.formats.base import Occurrence
 from rules.images import canonical
-from rules.pending import same_version
 from rules.streams import Member, Stream, group_of
+from rules.tags import same_version
 from rules.updates import Stay, Trouble
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from rules import directives, durations
 from rules.formats.base import Occurrence, Unread
 from rules.images import canonical
-from rules.pending import words
+from rules.policies import words
 from rules.policies.base import Candidate, Choice, Choosing, UpdateKind
 
 if TYPE_CHECKING:  # the configuration knows the merge rule, which knows updates

@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from rules.pending import words
+from rules.policies import words
 from rules.policies.base import Choice, Judged, Verdict
 from rules.updates import Stay, Trouble, Update
 

@@ -1,0 +1,107 @@
+"""Likeness: which tags of a listing can be compared with the one that stands there, and how they are ordered.
+
+    like(read("1.25.3-alpine3.18")).key("1.26.0-alpine3.18")     ((1, 26, 0), (1,), ())
+    like(read("1.25.3-alpine3.18")).key("1.26.0-alpine3.19")     None
+    like(read("main-3f2a9c1-41")).key("main-8e1b2c3-42")         ((42,), (1,), ())
+
+The shape of one tag becomes one pattern, which is then held against every other tag: a listing has thousands.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+from rules.tags import HASH, NUMBER, PRE, RELEASE, STAMP, Form, Key, Tag, is_calendar, maturity, stamped
+from rules.tagwords import is_date
+
+_YEARS = range(1990, 2100)
+_ANY_VARIANT = r"(?:[-_+.~].*)?"
+
+
+class Like:
+    """The tags that are like one tag. With `any_variant` what follows the numbers may be anything."""
+
+    def __init__(self, tag: Tag, *, any_variant: bool = False) -> None:
+        self.tag = tag
+        self._dates = tuple(is_date(str(number)) for number in (*tag.numbers, *tag.revision))
+        self._loose = any_variant and tag.form in (Form.VERSION, Form.DATE)
+        self._count = len(tag.numbers)
+        self._template = NUMBER in tag.prefix or not tag.numbers
+        self._year = tag.form is Form.VERSION and tag.numbers[0] < 1000
+        self._dotted = self._count > 1
+        self._layout = _layout(tag.text)
+        self._fullmatch = re.compile(self._shape(), re.DOTALL).fullmatch
+
+    def key(self, text: str) -> Key | None:
+        """What orders a tag among those like it; None where it is not like it."""
+        if self._layout:
+            if _layout(text) != self._layout:
+                return None
+            text = stamped(text)
+        found = self._fullmatch(text)
+        if found is None:
+            return None
+        groups = found.groups()
+        numbers = tuple(map(int, groups[: self._count]))
+        if self._template:
+            return (numbers, RELEASE, ()) if self._same_dates(groups) else None
+        if self._dotted and is_calendar(numbers) is not (self.tag.form is Form.DATE):
+            return None
+        # A year is no version: 2024 and 2024.20 are not newer than 8 and 8.1.
+        if self._year and numbers[0] in _YEARS:
+            return None
+        pre, rest = groups[self._count], groups[self._count + 1 :]
+        if not self._same_dates((*groups[: self._count], *rest)):
+            return None
+        return numbers, maturity(pre) if pre else RELEASE, tuple(map(int, rest)) if rest else ()
+
+    def _same_dates(self, groups: tuple[str, ...]) -> bool:
+        """Whether just those numbers are dates that are dates in the tag: `main-41` is not older than `main-20260102`."""
+        if max(map(len, groups), default=0) < 8:
+            return True not in self._dates
+        return all(is_date(group) is date for group, date in zip(groups, self._dates, strict=False))
+
+    def _shape(self) -> str:
+        tag = self.tag
+        hashes = iter(tag.hashes)
+        if self._template:
+            return self._fixed(tag.prefix, hashes)
+        digits = "[0-9]{1,20}"
+        if self._count == 1 and tag.form is Form.VERSION:
+            digits = "[0-9]{1,4}"
+        elif self._count == 1 and tag.form is Form.DATE:
+            width = len(str(tag.numbers[0]))
+            digits = f"[0-9]{{{width}}}" if self._dates[0] else "[0-9]{5,9}"
+        numbers = r"\.".join(f"({digits})" for _ in tag.numbers)
+        pre = rf"(?i:({PRE})(?=[-_+.~]|$))?"
+        return re.escape(tag.prefix) + numbers + pre + (_ANY_VARIANT if self._loose else self._fixed(tag.variant, hashes))
+
+    def _fixed(self, template: str, hashes: Iterator[str]) -> str:
+        pieces: list[str] = []
+        for piece in re.split(f"([{NUMBER}{HASH}])", template):
+            if piece == NUMBER:
+                pieces.append("([0-9]{1,20})")
+            elif piece == HASH:
+                pieces.append(_hash(next(hashes)))
+            else:
+                pieces.append(re.escape(piece))
+        return "".join(pieces)
+
+
+def _layout(text: str) -> str:
+    """How the dates in a tag are written: `2026-01-02T03-04-05Z` as `0000-00-00T00-00-00Z`."""
+    return " ".join(re.sub("[0-9]", "0", stamp[0]) for stamp in STAMP.finditer(text))
+
+
+def _hash(example: str) -> str:
+    """Another hash in its place: of any length where it has letters and digits, of the same one where it lacks either."""
+    length = len(example.removeprefix("g"))
+    return f"g?(?:(?=[0-9]*[a-f])(?=[a-f]*[0-9])[0-9a-f]{{7,64}}|[0-9]{{{length}}}|[a-f]{{{length}}})"
+
+
+@lru_cache(maxsize=1024)
+def like(tag: Tag, *, any_variant: bool = False) -> Like:
+    """Those like a tag."""
+    return Like(tag, any_variant=any_variant)

@@ -1,0 +1,137 @@
+"""auto: the next of what stands there, read from its own text. The policy where no rule says another.
+
+    1.25.3-alpine3.18      version: the newest of as many numbers, the same prefix and variant; the next major apart
+    20260102, 2026.01.02   date or serial number: the largest of the same shape, never mixed with versions
+    main-3f2a9c1-41        build: the largest number with the same fixed text
+    3f2a9c1                commit hash: the newest by time, where the registry tells times
+    latest                 a name: no successor
+
+A pre-release is taken only where one stands there (one that is as mature, or a later one of the same version), or where the
+rule says `prereleases: true`. How tags are read is told in `rules/tags.py`.
+"""
+
+from __future__ import annotations
+
+from rules import tags
+from rules.likeness import like
+from rules.policies import newest, ranges
+from rules.policies.base import Choice, Need, Question, Verdict
+from rules.policies.entry import Entry
+from rules.policies.kinds import of_step, within
+from rules.policies.settling import Entrant, Field, Ruling, left, settle
+from rules.policies.versions import Key as VersionKey
+from rules.tags import Form, Key, Tag
+
+KEYS = frozenset({"range", "tags", "extract", "ignore", "variant", "prereleases", "max_step"})
+
+
+def choose(question: Question) -> Choice | Need:
+    """The next of what stands there. Raises BadRange, BadPattern or BadGlob where a key cannot be read."""
+    entry = Entry(question.choosing)
+    texts = entry.texts(question.tags)
+    if question.current_tag is None:
+        return left(question, "no-tag")
+    text = entry.text(question.current_tag) if entry.extract is not None else question.current_tag
+    if text is None:
+        return left(question, "current-unmatched", question.choosing.tags or "")
+    here = tags.among(text, texts.values())
+    if here.form is Form.MOVING:
+        return left(question, "moving", question.current_tag)
+    if here.form is Form.HASH:
+        alike = like(here)
+        return newest.choose(question, {tag for tag, text in texts.items() if alike.key(text) is not None}, "hash")
+    return settle(question, _Alike(question, entry, texts, here).field())
+
+
+class _Alike:
+    """A listing, as far as it is like the tag that stands there."""
+
+    def __init__(self, question: Question, entry: Entry, texts: dict[str, str], here: Tag) -> None:
+        self.choosing = question.choosing
+        self.current = question.current_tag or ""
+        self.entry, self.texts, self.here = entry, texts, here
+        self.range = ranges.read(self.choosing.range) if self.choosing.range else None
+        self.like = like(here, any_variant=self.choosing.variant == "any")
+        self.key = self.like.key(here.text) or here.key
+
+    def field(self) -> Field:
+        key_of, here = self.like.key, self.key
+        newer = [(key, tag) for tag, text in self.texts.items() if (key := key_of(text)) is not None and key > here]
+        newer = [(key, tag) for key, tag in newer if self._barred(key) is None]
+        newer.sort(key=lambda one: (self._varied(one[1]), one[1]))
+        newer.sort(key=lambda one: one[0], reverse=True)
+        apart = self.here.form is Form.VERSION
+        major = here[0][0]
+        entrants = [Entrant(tag, of_step(self.here, key)) for key, tag in newer if not apart or key[0][0] == major]
+        majors = [Entrant(tag, "major") for key, tag in newer if apart and key[0][0] != major]
+        shape = self._shape()
+        return Field(entrants, ("newest-alike", shape), ("nothing-newer-alike", shape), self.judge, majors)
+
+    def judge(self, tag: str) -> Ruling:
+        if (refusal := self.entry.refusal(tag)) is not None:
+            return Verdict.FILTERED, *refusal
+        key = self.like.key(self.texts[tag])
+        if key is None:
+            return Verdict.FILTERED, *self._unlike(tags.read(self.texts[tag]))
+        if tag == self.current or key == self.key:
+            return Verdict.OLDER, "current" if tag == self.current else "same-version", self.current
+        if key < self.key:
+            return Verdict.OLDER, "older-than-current", self.current
+        if (barred := self._barred(key)) is not None:
+            return Verdict.FILTERED, *barred
+        if self.here.form is Form.VERSION and key[0][0] != self.key[0][0]:
+            return Verdict.FILTERED, "next-major", ""
+        return Verdict.OLDER, "older", ""
+
+    def _barred(self, key: Key) -> tuple[str, str] | None:
+        """Why a newer tag of the same shape is not taken; None: it may be."""
+        if key[1] != tags.RELEASE and not self._takes(key):
+            return "prerelease-auto", ""
+        if self.choosing.max_step != "major" and not within(of_step(self.here, key), self.choosing.max_step):
+            return "step", self.choosing.max_step
+        if self.range is not None and not self._in_range(key, self.range):
+            return "out-of-range", self.range.text
+        return None
+
+    def _takes(self, key: Key) -> bool:
+        """Whether a pre-release competes: `1.4.0-rc.2` and `1.5.0-rc.1` with `1.4.0-rc.1`, but not `1.5.0-alpha.1`."""
+        if self.choosing.prereleases or (self.range is not None and self.range.names_prereleases):
+            return True
+        numbers, pre, _ = key
+        return self.here.is_prerelease and (numbers == self.here.numbers or pre[1] >= self.here.pre[1])
+
+    def _in_range(self, key: Key, allowed: ranges.Range) -> bool:
+        if self.here.form is not Form.VERSION or self.here.precision > 3:
+            return False
+        major, minor, patch = (*key[0], 0, 0)[:3]
+        version: VersionKey = (major, minor, patch, 1, ())
+        if key[1] != tags.RELEASE:
+            version = (major, minor, patch, 0, ((1, key[1][2]), *((0, number) for number in key[1][3])))
+        return allowed.allows(version, prereleases=True)
+
+    def _varied(self, tag: str) -> bool:
+        """Of two variants of one version, the one that stands there comes first."""
+        return self.choosing.variant == "any" and tags.read(self.texts[tag]).variant != self.here.variant
+
+    def _unlike(self, other: Tag) -> tuple[str, str]:
+        here = self.here
+        if other.form is not here.form:
+            return f"form-{other.form.value}", here.form.value
+        if other.prefix != here.prefix:
+            return "other-prefix", plain(here.prefix)
+        if other.precision != here.precision:
+            return "other-precision", self.current
+        if other.variant != here.variant:
+            return "other-variant", plain(here.variant)
+        return "unlike", self.current
+
+    def _shape(self) -> str:
+        """The tags that are like it, in a few words: `1.x like 1.25.3-alpine`."""
+        if self.here.form is Form.VERSION and self.here.precision > 1:
+            return f"{self.here.prefix}{self.here.numbers[0]}.x{plain(self.here.variant)}"
+        return self.here.form.value
+
+
+def plain(template: str) -> str:
+    """Fixed text, with its counters and hashes as dots."""
+    return template.replace(tags.NUMBER, "…").replace(tags.HASH, "…")

@@ -1,0 +1,164 @@
+"""semver: the highest version that a range allows.
+
+    - match: {images: ["ghcr.io/acme/*"]}
+      policy: semver
+      range: "^1.4"            # see docs/policies.md for the grammar; without a range: any release
+
+Every part counts as Masterminds/semver counts it, so that a range means what it means to Flux and Argo CD Image Updater; where
+Tagboat differs, it is because it knows what stands there now:
+
+- it never goes down: a tag above the range stays;
+- with `1.4` there, only tags of two numbers compete; `1.4.2` competes with those of three;
+- with `1.4.2-alpine` there, `-alpine` is a variant and no pre-release (`variant: keep`), and only tags that have it compete;
+- of two spellings of one version (`v1.5.0`, `1.5.0`) it takes the one that is spelled like the tag that stands there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from rules import tags
+from rules.likeness import like
+from rules.policies import ranges, versions
+from rules.policies.base import Choice, Need, Question, UpdateKind, Verdict
+from rules.policies.entry import Entry
+from rules.policies.kinds import by_part, within
+from rules.policies.settling import Entrant, Field, Ruling, settle
+from rules.tagwords import BRANCHES, COUNTERS, PRERELEASES
+
+KEYS = frozenset({"range", "tags", "extract", "ignore", "variant", "prereleases", "max_step"})
+
+
+def choose(question: Question) -> Choice | Need:
+    """The highest version in the range. Raises BadRange, BadPattern or BadGlob where a key cannot be read."""
+    return settle(question, _Versions(question).field())
+
+
+class _Versions:
+    """A listing as versions, beside the one that stands there."""
+
+    def __init__(self, question: Question) -> None:
+        self.choosing = question.choosing
+        self.entry = Entry(question.choosing)
+        self.range = ranges.read(question.choosing.range or "*")
+        self.current = question.current_tag
+        self.texts = self.entry.texts(question.tags)
+        text = self.entry.text(self.current) if self.current is not None else None
+        self.text = text if self.entry.extract is not None else self.current
+        self.like = _variant_of(self.text, self.range) if self.choosing.variant == "keep" else None
+        self.here = self._key(self.text) if self.text is not None else None
+        self.precision = versions.precision(self.text) if self.text is not None and self.here is not None else None
+
+    def field(self) -> Field:
+        found = [(key, tag) for tag, text in self.texts.items() if (key := self._admitted(text)) is not None]
+        if self.here is not None:
+            here = self.here
+            found = [(key, tag) for key, tag in found if key > here]
+        entrants = [(key, Entrant(tag, self._kind(key))) for key, tag in found]
+        entrants = [(key, entrant) for key, entrant in entrants if self._within(entrant.kind)]
+        entrants.sort(key=lambda one: (self._spelled_otherwise(one[1].tag), one[1].tag))
+        entrants.sort(key=lambda one: one[0], reverse=True)
+        return Field([entrant for _, entrant in entrants], ("highest", self.range.text), self._nothing(), self.judge)
+
+    def judge(self, tag: str) -> Ruling:
+        if (refusal := self.entry.refusal(tag)) is not None:
+            return Verdict.FILTERED, *refusal
+        text = self.texts[tag]
+        key = self._key(text)
+        if key is None:
+            return Verdict.FILTERED, "other-variant" if self.like and versions.read(text) else "no-version", self._variant()
+        if self.precision is not None and versions.precision(text) != self.precision:
+            return Verdict.FILTERED, "other-precision", self.current or ""
+        if self._admitted(text) is None:
+            return Verdict.FILTERED, *self._outside(key)
+        if self.here is not None:
+            if tag == self.current or key == self.here:
+                return Verdict.OLDER, "current" if tag == self.current else "same-version", self.current or ""
+            if key < self.here:
+                return Verdict.OLDER, "older-than-current", self.current or ""
+        if not self._within(self._kind(key)):
+            return Verdict.FILTERED, "step", self.choosing.max_step
+        return Verdict.OLDER, "older", ""
+
+    def _key(self, text: str) -> Any:
+        """What orders a version: its key and the revision of its variant; None where it is none, or another variant's."""
+        if self.like is None:
+            key = versions.read(text)
+            return None if key is None else (key, ())
+        found = self.like.key(text)
+        if found is None:
+            return None
+        numbers, pre, revision = found
+        identifiers = ((1, pre[2]), *((0, number) for number in pre[3])) if pre != tags.RELEASE else ()
+        return (*(*numbers, 0, 0)[:3], 0 if identifiers else 1, identifiers), revision
+
+    def _admitted(self, text: str) -> Any:
+        """The key of a version that may be taken by everything but its place in the order."""
+        key = self._key(text)
+        if key is None or (self.precision is not None and versions.precision(text) != self.precision):
+            return None
+        if not self.range.allows(key[0], prereleases=self.choosing.prereleases):
+            return None
+        return None if versions.is_prerelease(key[0]) and self._is_variant(text) else key
+
+    def _is_variant(self, text: str) -> bool:
+        """Whether what reads as a pre-release is a variant that the current tag does not have."""
+        if self.here is None or self.like is not None or self.choosing.variant == "any":
+            return False
+        return _has_words(tags.read(text).variant) and not _has_words(tags.read(self.text or "").variant)
+
+    def _outside(self, key: Any) -> tuple[str, str]:
+        if not versions.is_prerelease(key[0]):
+            return "out-of-range", self.range.text
+        if not self.range.allows(key[0], prereleases=True):
+            return "out-of-range", self.range.text
+        if self.range.allows(key[0], prereleases=self.choosing.prereleases):
+            return "other-variant", self._variant()
+        return "prerelease", self.range.text
+
+    def _kind(self, key: Any) -> UpdateKind | None:
+        if self.here is None:
+            return None
+        kind = by_part(self.here[0][:3], key[0][:3])
+        if kind is None:
+            return "patch" if self.here[0] != key[0] else "build"
+        return kind
+
+    def _within(self, kind: UpdateKind | None) -> bool:
+        return self.current is None or within(kind, self.choosing.max_step)
+
+    def _spelled_otherwise(self, tag: str) -> bool:
+        return self.current is not None and tag.startswith("v") != self.current.startswith("v")
+
+    def _variant(self) -> str:
+        return tags.read(self.text or "").variant.translate(_PLAIN) if self.text else ""
+
+    def _nothing(self) -> tuple[str, str]:
+        if self.here is None:
+            return "nothing-in-range", self.range.text
+        above = not self.range.allows(self.here[0], prereleases=True)
+        return ("current-outside" if above else "nothing-higher", self.range.text)
+
+
+_PLAIN = {ord(tags.NUMBER): "…", ord(tags.HASH): "…"}
+
+
+def _variant_of(text: str | None, allowed: ranges.Range) -> Any:
+    """What tells the tags of the same variant; None where the current tag has none, or what it has is a pre-release."""
+    tag = tags.read(text or "")
+    if tag.form is not tags.Form.VERSION or not tag.variant or tag.precision > 3:
+        return None
+    if tag.prefix not in ("", "v") or (allowed.names_prereleases and not _has_words(tag.variant)):
+        return None
+    return like(tag)
+
+
+def _has_words(variant: str) -> bool:
+    """Whether a variant names something: `-alpine3.18` does, `-63-gabc1234` and `-main.5` do not."""
+    return any(word not in COUNTERS | BRANCHES | PRERELEASES.keys() for word in _words(variant))
+
+
+def _words(variant: str) -> Iterator[str]:
+    return (word.lower() for word in re.findall("[A-Za-z]{2,}", variant))
