@@ -19,6 +19,7 @@ from typing import Any, Self
 
 import structlog
 
+from bot.choosing import Listings
 from bot.forges.base import Forge, ForgeError, ForgeKind, Host
 from bot.ledger import Ledger
 from bot.looking import Memory
@@ -55,6 +56,11 @@ class Berth:
     @property
     def name(self) -> str:
         return self.forge.name
+
+    @property
+    def key(self) -> str:
+        """What tells it from a repository of the same name on another kind of forge: `github:acme/gitops`."""
+        return f"{self.forge.kind}:{self.forge.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +139,10 @@ class App:
         without = settings.repositories_without_file
         return Terms(settings.defaults, settings.limits, named if without is None else without == "propose")
 
-    async def one(self, berth: Berth) -> Report:
-        """One pass over one repository. It never raises for trouble, not even for a defect: that is logged and reported."""
-        tools = Tools(self.registries, self.ledger, self.memory, berth.mode, self.clock, self.fault)
+    async def one(self, berth: Berth, listings: Listings | None = None) -> Report:
+        """One pass over one repository, with the registries as `listings` gives them (as they are, unless given). It never raises
+        for trouble, not even for a defect: that is logged and reported."""
+        tools = Tools(listings or self.registries, self.ledger, self.memory, berth.mode, self.clock, self.fault)
         try:
             return await one_pass(berth.forge, berth.terms, tools)
         except Exception as error:

@@ -20,6 +20,7 @@ COMMANDS = {
     "check": ("bot.commands.check:check", "What would change in a checkout, now."),
     "explain": ("bot.commands.explain:explain", "Each candidate of the live registry: kept or dropped, by what."),
     "run": ("bot.commands.run:run", "One pass over every repository, then exit."),
+    "serve": ("bot.commands.serve:serve", "Webhooks, timer, dashboard, figures."),
     "decide": ("bot.commands.decide:decide", "Try a merge rule on facts from standard input."),
     "doctor": ("bot.commands.doctor:doctor", "Prove that no landing starts a CI loop in this repository."),
     "schema": ("bot.commands.schema:schema", "The JSON Schema of .tagboat.yaml."),

@@ -164,6 +164,11 @@ class Ledger:
             raise
         return ledger
 
+    @property
+    def engine(self) -> AsyncEngine:
+        """The database itself, for `bot.notebook`, which keeps what only a server needs."""
+        return self._engine
+
     async def close(self) -> None:
         await self._engine.dispose()
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from itertools import chain
 from typing import Literal
 
+from rules.formats.base import Occurrence
 from rules.proposals import Wishes
 from rules.requests import PullRequest
 
@@ -34,13 +35,14 @@ class Report:
     """The notes of one pass over one repository, in the order in which things happened.
 
     `wishes` is what ought to be by the last look, every place that stays as it is with its reason among it; `requests` are ours
-    as the last look found them.
+    as the last look found them; `places` are all the images that stand there.
     """
 
     repository: str
     notes: list[Note] = field(default_factory=list)
     wishes: tuple[Wishes, ...] = ()
     requests: tuple[PullRequest, ...] = ()
+    places: tuple[Occurrence, ...] = ()
 
     def add(self, kind: Kind, where: str, reason: str, *, title: str = "", url: str = "", wake: datetime | None = None) -> None:
         note = Note(kind, where, reason, title, url, wake)

@@ -93,6 +93,7 @@ class Pass:
         if decided is None:
             return
         report.wishes, report.requests = decided.wishes, decided.seen.look.requests
+        report.places = tuple(place for view in decided.seen.views for place in view.occurrences)
         for verdict in self._verdicts.values():
             _tell(verdict, report)
         for one in (*decided.actions, *decided.pushes):

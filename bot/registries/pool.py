@@ -159,6 +159,11 @@ class Registries:
         self._outcomes.clear()
         self._found.clear()
 
+    def prune(self, before: float) -> None:
+        """Drop what was read of tags before a moment (seconds since 1970), for a server that runs for long."""
+        self._outcomes = {key: one for key, one in self._outcomes.items() if one.since >= before or not one.done.is_set()}
+        self._found.clear()
+
     async def close(self) -> None:
         """Close the connections."""
         await self._wire.close()

@@ -1,0 +1,109 @@
+"""The inbox: hints are written down first, all that came within a moment together, then work is asked for.
+
+    await inbox.take(hints)      returns once they are written down; whoever sent them may be answered
+
+An image means: the repositories in which it stands. A delivery that was seen before means nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import datetime
+
+import structlog
+
+from bot.ledger import LedgerError
+from bot.notebook import Notebook
+from bot.web.senders.base import Hint
+
+log = structlog.get_logger(__name__)
+
+_TOGETHER = 500  # hints that are written in one transaction
+
+
+class Full(Exception):
+    """More hints wait to be written down than the inbox holds: the sender is to come again."""
+
+
+class Inbox:
+    """Takes hints. `ask` is called for each repository that has news, `refresh` where the list of them may have changed."""
+
+    def __init__(
+        self,
+        notebook: Notebook,
+        ask: Callable[[str, str], Awaitable[None]],
+        refresh: Callable[[], Awaitable[None]],
+        now: Callable[[], datetime],
+        *,
+        capacity: int = 20_000,
+    ) -> None:
+        self._notebook = notebook
+        self._ask_for = ask
+        self._refresh = refresh
+        self._now = now
+        self._capacity = capacity
+        self._waiting: list[tuple[Sequence[Hint], asyncio.Future[int]]] = []
+        self._there = asyncio.Event()
+        self._writer: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to take hints."""
+        self._writer = asyncio.create_task(self._write(), name="inbox")
+
+    async def stop(self) -> None:
+        """Write down what waits, and end."""
+        while self._waiting:
+            await self._flush()
+        if self._writer is not None:
+            self._writer.cancel()
+
+    async def take(self, hints: Iterable[Hint]) -> int:
+        """Write hints down; how many of them are new. Raises LedgerError or Full: then the sender has to come again."""
+        named = tuple(hint for hint in hints if hint.kind != "none")
+        if not named:
+            return 0
+        if len(self._waiting) >= self._capacity:
+            raise Full
+        done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._waiting.append((named, done))
+        self._there.set()
+        return await done
+
+    async def _write(self) -> None:
+        while True:
+            await self._there.wait()
+            self._there.clear()
+            while self._waiting:
+                await self._flush()
+
+    async def _flush(self) -> None:
+        some, self._waiting = self._waiting[:_TOGETHER], self._waiting[_TOGETHER:]
+        try:
+            fresh = await self._notebook.take([hint for hints, _ in some for hint in hints], self._now())
+            await self._ask(fresh)
+        except LedgerError as error:
+            log.error("hints not written down", count=len(some), why=str(error))
+            for _, done in some:
+                if not done.done():
+                    done.set_exception(error)
+            return
+        new = {id(hint) for hint in fresh}
+        for hints, done in some:
+            if not done.done():  # else the sender has gone
+                done.set_result(sum(id(hint) in new for hint in hints))
+
+    async def _ask(self, hints: Sequence[Hint]) -> None:
+        users = await self._notebook.users({hint.image for hint in hints if hint.image})
+        for hint in hints:
+            match hint.kind:
+                case "image":
+                    for repository in users.get(hint.image or "", ()):
+                        await self._ask_for(repository, hint.reason)
+                case "repository" | "request":
+                    if hint.repository:
+                        await self._ask_for(hint.repository, hint.reason)
+                case "installation":
+                    await self._refresh()
+                case "none":
+                    pass

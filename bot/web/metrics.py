@@ -1,0 +1,62 @@
+"""What Prometheus reads at `/metrics`. Each server has a registry of its own, so that two in one process do not mix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from bot.registries.pool import Registries
+
+_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+
+
+class Metrics:
+    """The figures of one server."""
+
+    def __init__(self, registries: Registries | None = None) -> None:
+        self.registry = CollectorRegistry()
+        self.passes = Counter("tagboat_passes", "Passes over repositories, by how they ended", ["result"], registry=self.registry)
+        self.duration = Histogram("tagboat_pass_seconds", "How long a pass takes", buckets=_SECONDS, registry=self.registry)
+        self.lag = Histogram(
+            "tagboat_event_seconds",
+            "From an event to the end of the pass that it caused",
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.webhooks = Counter(
+            "tagboat_webhooks", "Webhooks, by sender and what became of them", ["sender", "outcome"], registry=self.registry
+        )
+        self.effects = Counter("tagboat_effects", "What passes did", ["kind"], registry=self.registry)
+        self.depth = Gauge("tagboat_queue_depth", "Repositories that wait to be looked at", registry=self.registry)
+        self.known = Gauge("tagboat_repositories", "Repositories that are looked at", registry=self.registry)
+        self.open = Gauge("tagboat_open_requests", "Our open requests", registry=self.registry)
+        self.waiting = Gauge("tagboat_waiting_requests", "Open requests that do not land yet", ["word"], registry=self.registry)
+        self.held = Gauge("tagboat_held_places", "Places that are held back", registry=self.registry)
+        self.troubles = Gauge("tagboat_troubled_repositories", "Repositories whose last pass had trouble", registry=self.registry)
+        if registries is not None:
+            self.registry.register(_Hosts(registries))
+
+    def text(self) -> bytes:
+        """All figures in Prometheus's text format."""
+        return generate_latest(self.registry)
+
+
+class _Hosts(Collector):
+    """Requests to registries and what they say is left, read when they are asked for."""
+
+    def __init__(self, registries: Registries) -> None:
+        self._registries = registries
+
+    def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
+        requests = CounterMetricFamily("tagboat_registry_requests", "Requests to registries", labels=["host", "kind"])
+        for (host, kind), count in sorted(self._registries.requests.items()):
+            requests.add_metric([host, kind], count)
+        yield requests
+        quota = GaugeMetricFamily("tagboat_registry_quota", "What a registry says is left of our allowance", labels=["host"])
+        for host, left in sorted(self._registries.quotas.items()):
+            if left.remaining is not None:
+                quota.add_metric([host], left.remaining)
+        yield quota
