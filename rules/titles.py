@@ -24,7 +24,9 @@ DEFAULT = "{action} {image} from {old} to {new}"
 
 _PIECE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]|[^{}]+")
 # A request's title must never carry a token that a CI reads: a skipped check that is required blocks the request for ever.
-_SKIP_TOKEN = re.compile(r"\[\s*(?:(?:skip|no)[ -][a-z]+|[a-z]+[ -]skip)\s*\]|\*\*\*NO_CI\*\*\*|skip-checks:\s*true|^skip-ci:", re.I)
+_SKIP_TOKEN = re.compile(
+    r"\[\s*(?:(?:skip|no)[ -][a-z]+|[a-z]+[ -]skip)\s*\]|\*\*\*NO_CI\*\*\*|skip-checks:\s*true|^skip-ci:", re.IGNORECASE
+)
 
 
 class BadTemplate(ValueError):
@@ -39,7 +41,9 @@ def check(template: str) -> None:
         if piece[0] in "{}":
             raise BadTemplate(f"a single {piece[0]} stands in it: write {piece[0] * 2} for the character itself")
         if piece[1] is not None and piece[1] not in FIELDS:
-            raise BadTemplate(f"{piece[0][:40]} is no field of a title: there are {', '.join('{' + name + '}' for name in FIELDS)}")
+            raise BadTemplate(
+                f"{piece[0][:40]} is no field of a title: there are {', '.join('{' + name + '}' for name in FIELDS)}"
+            )
     if token := _SKIP_TOKEN.search(template):
         raise BadTemplate(
             f"{token[0]!r} in a title would skip the checks of the request itself; commits.marker puts it where it is safe"
@@ -47,7 +51,7 @@ def check(template: str) -> None:
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:
-    """The template with its fields filled in, in one line; a field without a value is empty. Values are never read as templates."""
+    """The template with its fields filled in, in one line; a field without a value is empty. Values are not read as templates."""
 
     def piece(match: re.Match[str]) -> str:
         if match[0] in ("{{", "}}"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -57,6 +58,12 @@ class ScanModel(Table):
         "1h", validate_default=True, description="How often each repository is looked at with no event at all."
     )
 
+    @model_validator(mode="after")
+    def _not_too_often(self) -> Self:
+        if self.every < timedelta(minutes=1):
+            raise wrong("has to be at least 1m", at=("every",))
+        return self
+
 
 class NotifyModel(Table):
     """Somebody to tell of alarms and holds."""
@@ -71,9 +78,7 @@ class NotifyModel(Table):
     @model_validator(mode="after")
     def _no_secret(self) -> Self:
         if isinstance(self.url, str) and self.kind != "webhook":
-            raise wrong(
-                f"the address of a {self.kind} hook is a secret: it has to be {{env: NAME}} or {{file: PATH}}", at=("url",)
-            )
+            raise wrong(f"the address of a {self.kind} hook is a secret: write {{env: NAME}} or {{file: PATH}}", at=("url",))
         return self
 
 

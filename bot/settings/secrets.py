@@ -96,7 +96,8 @@ def source(value: object) -> Source:
         if not isinstance(said, str) or not _NAME.match(said):
             raise wrong("is not the name of an environment variable", "write for example {env: HARBOR_PASSWORD}", ("env",))
         return Source(env=str(said))
-    if not isinstance(said, str) or not said or any(ord(char) < 32 for char in said):
+    # An address is the secret itself, at the wrong key.
+    if not isinstance(said, str) or not said or "://" in said or any(ord(char) < 32 for char in said):
         raise wrong("is not the path of a file", "write for example {file: key.pem}", ("file",))
     return Source(file=Path(str(said)))
 
