@@ -1,9 +1,17 @@
-"""`tagboat images [PATH] [--json]`: every image reference in a checkout."""
+"""`tagboat images [PATH] [--json]`: every image reference in a checkout.
+
+$ tagboat images envs
+ghcr.io/acme/shop  1.4.2    dev/shop.yaml:12  kubernetes
+$ tagboat images envs/dev/shop.yaml --json
+{"file": "shop.yaml", "line": 12, "tag_line": 12, "format": "kubernetes", "image": "ghcr.io/acme/shop", "tag": "1.4.2", …}
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from cyclopts import Parameter
 
 from bot.checkout import Checkout, Unreadable
 from bot.terminal import DONE, FAILED, complain, plain, progress, say_json, table
@@ -11,7 +19,7 @@ from rules.formats import is_manifest, scan
 from rules.formats.base import Occurrence, Unread
 
 
-def images(path: Path = Path(), /, *, json: bool = False) -> int:
+def images(path: Path = Path(), /, *, json: Annotated[bool, Parameter(negative=())] = False) -> int:
     """List every image reference in a folder or file. What could not be read is named on standard error (exit 1).
 
     Parameters
