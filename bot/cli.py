@@ -21,6 +21,7 @@ COMMANDS = {
     "explain": ("bot.commands.explain:explain", "Each candidate of the live registry: kept or dropped, by what."),
     "run": ("bot.commands.run:run", "One pass over every repository, then exit."),
     "serve": ("bot.commands.serve:serve", "Webhooks, timer, dashboard, figures."),
+    "push": ("bot.commands.push:push", "Tell a server that an image was just pushed."),
     "decide": ("bot.commands.decide:decide", "Try a merge rule on facts from standard input."),
     "doctor": ("bot.commands.doctor:doctor", "Prove that no landing starts a CI loop in this repository."),
     "schema": ("bot.commands.schema:schema", "The JSON Schema of .tagboat.yaml."),
