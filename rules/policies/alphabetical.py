@@ -19,8 +19,5 @@ KEYS = frozenset({"order", "tags", "extract", "ignore", "max_step"})
 
 def choose(question: Question) -> Choice | Need:
     """The last or first tag. Raises BadPattern or BadGlob where a key cannot be read."""
-    return ordered.choose(question, _bytes, "unmatched", versions=True)
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
+    # Python orders text by code points, which is the order of its bytes in UTF-8.
+    return ordered.choose(question, str, "unmatched", versions=True)

@@ -7,20 +7,20 @@
     latest                 a name: no successor
 
 A pre-release is taken only where one stands there (one that is as mature, or a later one of the same version), or where the
-rule says `prereleases: true`. How tags are read is told in `rules/tags.py`.
+rule says `prereleases: true`. How tags are read is told in `rules/tags`.
 """
 
 from __future__ import annotations
 
 from rules import tags
-from rules.likeness import like
 from rules.policies import newest, ranges
 from rules.policies.base import Choice, Need, Question, Verdict
 from rules.policies.entry import Entry
 from rules.policies.kinds import of_step, within
 from rules.policies.settling import Entrant, Field, Ruling, left, settle
 from rules.policies.versions import Key as VersionKey
-from rules.tags import Form, Key, Tag
+from rules.tags import Form, Key, Tag, plain
+from rules.tags.likeness import like
 
 KEYS = frozenset({"range", "tags", "extract", "ignore", "variant", "prereleases", "max_step"})
 
@@ -130,8 +130,3 @@ class _Alike:
         if self.here.form is Form.VERSION and self.here.precision > 1:
             return f"{self.here.prefix}{self.here.numbers[0]}.x{plain(self.here.variant)}"
         return self.here.form.value
-
-
-def plain(template: str) -> str:
-    """Fixed text, with its counters and hashes as dots."""
-    return template.replace(tags.NUMBER, "…").replace(tags.HASH, "…")

@@ -34,7 +34,7 @@ class Entry:
 
     def __init__(self, choosing: Choosing) -> None:
         self.pattern = choosing.tags
-        self.extract = choosing.extract
+        self.extract = choosing.extract or None
         self.ignore = choosing.ignore
         self._search = compiled(choosing.tags).search if choosing.tags else None
         for glob in choosing.ignore:

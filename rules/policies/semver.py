@@ -20,13 +20,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from rules import tags
-from rules.likeness import like
 from rules.policies import ranges, versions
 from rules.policies.base import Choice, Need, Question, UpdateKind, Verdict
 from rules.policies.entry import Entry
 from rules.policies.kinds import by_part, within
 from rules.policies.settling import Entrant, Field, Ruling, settle
-from rules.tagwords import BRANCHES, COUNTERS, PRERELEASES
+from rules.tags.likeness import like
+from rules.tags.words import BRANCHES, COUNTERS, PRERELEASES
 
 KEYS = frozenset({"range", "tags", "extract", "ignore", "variant", "prereleases", "max_step"})
 
@@ -133,16 +133,13 @@ class _Versions:
         return self.current is not None and tag.startswith("v") != self.current.startswith("v")
 
     def _variant(self) -> str:
-        return tags.read(self.text or "").variant.translate(_PLAIN) if self.text else ""
+        return tags.plain(tags.read(self.text or "").variant)
 
     def _nothing(self) -> tuple[str, str]:
         if self.here is None:
             return "nothing-in-range", self.range.text
         above = not self.range.allows(self.here[0], prereleases=True)
         return ("current-outside" if above else "nothing-higher", self.range.text)
-
-
-_PLAIN = {ord(tags.NUMBER): "…", ord(tags.HASH): "…"}
 
 
 def _variant_of(text: str | None, allowed: ranges.Range) -> Any:

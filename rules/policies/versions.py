@@ -16,12 +16,13 @@ _VERSION = re.compile(
     r"v?([0-9]+)(?:\.([0-9]+))?(?:\.([0-9]+))?"
     r"(?:-([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?"
 )
+_LIMIT = 256  # characters: a registry takes 128
 _WORDS = 2**64  # a number that does not fit into 64 bits makes no version there
 
 
 def read(text: str) -> Key | None:
     """The key of a version; None where the text is none."""
-    found = _VERSION.fullmatch(text)
+    found = _VERSION.fullmatch(text) if len(text) <= _LIMIT else None
     if found is None:
         return None
     major, minor, patch, pre = found.groups()

@@ -41,12 +41,3 @@ TOPICS = frozenset({
     "pr", "mr", "pull", "merge", "cherry", "issue", "issues", "feature", "feat", "fix", "bug", "bugfix", "ticket", "task",
     "story", "sprint", "topic", "refs", "change", "cl",
 })  # fmt: skip
-
-
-def is_date(token: str) -> bool:
-    """Whether digits are a date (`20260102`), a date with a time, or a time in seconds: 8, or 10 to 14 of them."""
-    if not token.isdecimal() or not token.isascii():
-        return False
-    if len(token) == 8:
-        return token[:2] in ("19", "20") and "01" <= token[4:6] <= "12" and "01" <= token[6:8] <= "31"
-    return 10 <= len(token) <= 14

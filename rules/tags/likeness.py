@@ -13,10 +13,10 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from rules.tags import HASH, NUMBER, PRE, RELEASE, STAMP, Form, Key, Tag, is_calendar, maturity, stamped
-from rules.tagwords import is_date
+from rules.tags.dates import YEARS, is_calendar, is_date, layout, stamped
+from rules.tags.endings import PRERELEASE, maturity
+from rules.tags.values import HASH, NUMBER, RELEASE, Form, Key, Tag
 
-_YEARS = range(1990, 2100)
 _ANY_VARIANT = r"(?:[-_+.~].*)?"
 
 
@@ -29,15 +29,15 @@ class Like:
         self._loose = any_variant and tag.form in (Form.VERSION, Form.DATE)
         self._count = len(tag.numbers)
         self._template = NUMBER in tag.prefix or not tag.numbers
-        self._year = tag.form is Form.VERSION and tag.numbers[0] < 1000
+        self._year = tag.form is Form.VERSION and tag.numbers[0] < 1000 and max(tag.numbers) < 1000
         self._dotted = self._count > 1
-        self._layout = _layout(tag.text)
+        self._layout = layout(tag.text)
         self._fullmatch = re.compile(self._shape(), re.DOTALL).fullmatch
 
     def key(self, text: str) -> Key | None:
         """What orders a tag among those like it; None where it is not like it."""
         if self._layout:
-            if _layout(text) != self._layout:
+            if layout(text) != self._layout:
                 return None
             text = stamped(text)
         found = self._fullmatch(text)
@@ -49,8 +49,8 @@ class Like:
             return (numbers, RELEASE, ()) if self._same_dates(groups) else None
         if self._dotted and is_calendar(numbers) is not (self.tag.form is Form.DATE):
             return None
-        # A year is no version: 2024 and 2024.20 are not newer than 8 and 8.1.
-        if self._year and numbers[0] in _YEARS:
+        # A year is no version: neither 2024.20 nor 31.12.2024 is newer than 8.1.
+        if self._year and (numbers[0] in YEARS or (self._count == 3 and numbers[2] in YEARS and numbers[0] <= 31)):
             return None
         pre, rest = groups[self._count], groups[self._count + 1 :]
         if not self._same_dates((*groups[: self._count], *rest)):
@@ -75,7 +75,7 @@ class Like:
             width = len(str(tag.numbers[0]))
             digits = f"[0-9]{{{width}}}" if self._dates[0] else "[0-9]{5,9}"
         numbers = r"\.".join(f"({digits})" for _ in tag.numbers)
-        pre = rf"(?i:({PRE})(?=[-_+.~]|$))?"
+        pre = rf"(?i:({PRERELEASE})(?=[-_+.~]|$))?"
         return re.escape(tag.prefix) + numbers + pre + (_ANY_VARIANT if self._loose else self._fixed(tag.variant, hashes))
 
     def _fixed(self, template: str, hashes: Iterator[str]) -> str:
@@ -88,11 +88,6 @@ class Like:
             else:
                 pieces.append(re.escape(piece))
         return "".join(pieces)
-
-
-def _layout(text: str) -> str:
-    """How the dates in a tag are written: `2026-01-02T03-04-05Z` as `0000-00-00T00-00-00Z`."""
-    return " ".join(re.sub("[0-9]", "0", stamp[0]) for stamp in STAMP.finditer(text))
 
 
 def _hash(example: str) -> str:
