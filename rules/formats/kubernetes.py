@@ -11,8 +11,8 @@
 
 A document with `apiVersion` and `kind` is a manifest, whatever its kind: an `image` is found at any depth (lists of containers,
 image volumes, `kind: List`, the fields of operators), and so is every key that ends in `Image` and an image split over
-`repository` and `tag`. A JSON patch is read for values whose path ends in `/image`. Annotations and the schemas of custom
-resource definitions name no images that run, and are left out.
+`repository` and `tag`. A JSON patch is read for values whose path ends in `/image`. Annotations, labels and the schemas of custom
+resource definitions name no images that run, and are left out. So is JSON that does not say which kind it is.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ NAME = "kubernetes"
 VERSION = 1
 HINT = re.compile(rb"mage|repository|tagboat:")
 
-_SKIP = frozenset({"annotations", "openAPIV3Schema"})
+_SKIP = frozenset({"annotations", "labels", "matchLabels", "openAPIV3Schema"})
 _ABOUT_IMAGES = frozenset({"ImageUpdater"})  # its images are what another tool is told to look for, with ranges for tags
 
 

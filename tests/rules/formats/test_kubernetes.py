@@ -111,12 +111,13 @@ def test_json_patches(document: str, expected: list[str]) -> None:
     "text",
     [
         "apiVersion: v1\nkind: Pod\nmetadata:\n  annotations: {image: 'acme/web:1', sidecarImage: 'acme/web:1'}\n",
+        "apiVersion: v1\nkind: Pod\nmetadata:\n  labels: {image: 'acme/web:1'}\n",
         "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nspec:\n  openAPIV3Schema: {image: 'acme/web:1'}\n",
         "apiVersion: a/v1\nkind: ImageUpdater\nspec: {images: [{imageName: 'acme/web:1.x'}]}\n",
         "apiVersion: v1\nkind: Pod\n# image: acme/web:1\n",
         "apiVersion: v1\nkind: ConfigMap\ndata: {text: 'image: acme/web:1'}\n",
     ],
-    ids=["annotations", "schemas", "what is about images", "comments", "texts"],
+    ids=["annotations", "labels", "schemas", "what is about images", "comments", "texts"],
 )
 def test_what_names_no_image_that_runs(text: str) -> None:
     assert told("other.yaml", text) == []
