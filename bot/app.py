@@ -27,6 +27,7 @@ from bot.passes import Mode, Terms, Tools, one_pass
 from bot.registries.pool import Registries
 from bot.report import Report
 from bot.settings import ForgeSettings, Settings
+from bot.terminal import UsageError
 
 log = structlog.get_logger(__name__)
 
@@ -194,7 +195,10 @@ def _host(settings: ForgeSettings, parts: Mapping[str, Any]) -> Host:
     module, _, name = FORGES[settings.kind].partition(":")
     made = getattr(importlib.import_module(module), name)
     wanted = inspect.signature(made).parameters
-    host: Host = made(settings, **{key: part for key, part in parts.items() if key in wanted})
+    try:
+        host: Host = made(settings, **{key: part for key, part in parts.items() if key in wanted})
+    except ForgeError as error:
+        raise UsageError(f"forges: {error}") from None
     return host
 
 

@@ -92,20 +92,29 @@ class Chooser:
                 unknown |= {tag} if digest is None else set()
         current_platforms = question.current_platforms
         if need.platforms:
-            if current_platforms is None and question.choosing.platforms == "auto" and question.current_tag is not None:
-                reference = question.current_digest or question.current_tag
-                current = await self.listings.describe(image, reference, for_repository=self.repository)
-                current_platforms = current.platforms if current else frozenset()
-            described = await asyncio.gather(*(self._describe(image, tag) for tag in need.platforms))
-            for tag, description in zip(need.platforms, described, strict=True):
-                if description is None:
-                    unknown.add(tag)
-                    continue
-                known[tag] = replace(known.get(tag, Candidate(tag)), digest=description.digest, platforms=description.platforms)
+            current_platforms = await self._current_platforms(image, question)
+            # Where nothing is known of what stands there, nothing is wanted of what follows it: then it is not asked for.
+            wanted = bool(current_platforms) or question.choosing.platforms != "auto"
+            asked = need.platforms if wanted else ()
+            described = await asyncio.gather(*(self._describe(image, tag) for tag in asked))
+            known |= {tag: _with(known.get(tag), tag, found) for tag, found in zip(asked, described, strict=True) if found}
+            unknown |= {tag for tag in need.platforms if known.get(tag, Candidate(tag)).platforms is None}
         return replace(question, known=known, unknown=frozenset(unknown), current_platforms=current_platforms)
+
+    async def _current_platforms(self, image: str, question: Question) -> frozenset[str] | None:
+        """The platforms of what stands there, where the rule goes by them; empty where that is gone."""
+        reference = question.current_digest or question.current_tag
+        if question.current_platforms is not None or question.choosing.platforms != "auto" or reference is None:
+            return question.current_platforms
+        current = await self._describe(image, reference)
+        return current.platforms if current else frozenset()
 
     async def _digest(self, image: str, tag: str) -> str | None:
         return await self.listings.digest(image, tag, for_repository=self.repository)
 
     async def _describe(self, image: str, tag: str) -> Description | None:
         return await self.listings.describe(image, tag, for_repository=self.repository)
+
+
+def _with(known: Candidate | None, tag: str, found: Description) -> Candidate:
+    return replace(known or Candidate(tag), digest=found.digest, platforms=found.platforms)
