@@ -1,18 +1,48 @@
-"""CI systems: what a push starts there, and what keeps it from starting. One file each, one row in the table."""
+"""CI systems: what a push starts there, and what keeps it from starting. One file each, one row in the table.
+
+pipelines(definitions, "acme/shop")      every pipeline that these files define, and every file that could not be read
+"""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterable, Iterator, Mapping
 
-_DEFINITIONS = re.compile(
-    r"\.github/workflows/[^/]+\.ya?ml|(?:.*/)?\.gitlab-ci\.ya?ml|(?:.*/)?[^/]+\.gitlab-ci\.ya?ml|\.gitlab/.*\.ya?ml"
-    r"|(?:.*/)?Jenkinsfile[^/]*|(?:.*/)?[^/]+\.[Jj]enkinsfile"
-    r"|(?:.*/)?[^/]*(?:sensor|eventsource|trigger)[^/]*\.ya?ml|(?:.*/)?\.tekton/.*\.ya?ml"
-    r"|\.circleci/.*\.ya?ml|(?:.*/)?azure-pipelines[^/]*\.ya?ml|\.azure-pipelines/.*\.ya?ml"
-    r"|\.drone\.ya?ml|\.woodpecker(?:\.ya?ml|/.*\.ya?ml)|\.buildkite/.*\.ya?ml|bitbucket-pipelines\.ya?ml|\.travis\.ya?ml"
-)
+from rules.ci import github_actions, gitlab_ci
+from rules.ci.base import CiSystem, ForgeName, Pipeline, Unreadable
+from rules.ci.builds import is_recipe
+from rules.ci.support import is_support
+from rules.ci.tokens import has_token
+
+SYSTEMS: dict[str, CiSystem] = {
+    "github-actions": github_actions,
+    "gitlab-ci": gitlab_ci,
+}
 
 
 def claims(path: str) -> bool:
-    """Whether the path may hold a CI definition of any known system."""
-    return _DEFINITIONS.fullmatch(path) is not None
+    """Whether the path may hold a CI definition of any known system, something that one runs, or a recipe for images."""
+    return any(system.claims(path) for system in SYSTEMS.values()) or is_recipe(path) or is_support(path)
+
+
+def pipelines(definitions: Mapping[str, bytes], repository: str | None) -> Iterator[Pipeline | Unreadable]:
+    """Everything that the definitions of a repository can start."""
+    for system in SYSTEMS.values():
+        yield from system.read(definitions, repository)
+
+
+def system_of(pipeline: Pipeline | Unreadable) -> CiSystem:
+    """The row of the table that a pipeline belongs to."""
+    return SYSTEMS[pipeline.system]
+
+
+def is_native(token: str) -> bool:
+    """Whether some CI system reads this text by itself: then it never stands in a branch commit or in a title."""
+    return any(system.SKIP is not None and has_token(system.SKIP, f"Update {token}") for system in SYSTEMS.values())
+
+
+def forges(found: Iterable[Pipeline | Unreadable]) -> frozenset[ForgeName]:
+    """The forges that these definitions speak of: those of systems that are at home on one of them, else both."""
+    homes = [system_of(one).FORGES for one in found]
+    at_home: frozenset[ForgeName] = frozenset(forge for home in homes if len(home) == 1 for forge in home)
+    both: frozenset[ForgeName] = frozenset({"github", "gitlab"})
+    return at_home or both

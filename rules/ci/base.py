@@ -1,10 +1,10 @@
 """What a CI system answers: what is a definition of it, which pipelines it defines, and what an event starts there.
 
-An event is what a forge tells the world after a push or at a request. A pipeline is what can be started by itself: a workflow file
-of GitHub Actions, the `.gitlab-ci.yml` of a project, one Sensor. Its jobs are the parts that can be left out of it.
+An event is what a forge tells the world after a push or at a request. A pipeline is what can be started by itself: a workflow
+file of GitHub Actions, the `.gitlab-ci.yml` of a project, one Sensor. Its jobs are the parts that can be left out of it.
 
     Push("github", "main", (Commit("Update shop", ("envs/dev/shop.yaml",)),))       the landing of a bump
-    pipeline.start(event)      Start("no", "the message has [ci skip]", by="token")
+    pipeline.start(event)      Start("no", "the newest commit has a skip token", by="token")
 
 Three answers, never two: what a system's rules say that is not understood here is `unknown`, and unknown is never safe.
 """
@@ -12,7 +12,7 @@ Three answers, never two: what a system's rules say that is not understood here 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 ForgeName = Literal["github", "gitlab"]
@@ -37,7 +37,8 @@ class Commit:
 class Push:
     """A push to a branch. `commits` are those that are new there, the oldest first, as GitHub and GitLab both send them.
 
-    `repository` is the project's full name (`acme/shop`) where it is known. A removed branch has no commits.
+    `repository` is the project's full name (`acme/shop`) where it is known. `created`: the branch was not there before.
+    `queue` is true for the run that a merge queue or train makes of its own accord.
     """
 
     forge: ForgeName
@@ -46,7 +47,7 @@ class Push:
     base: str = "main"
     repository: str | None = None
     created: bool = False
-    removed: bool = False
+    queue: bool = False
 
     @property
     def head(self) -> Commit:
@@ -65,7 +66,8 @@ class Push:
 class Request:
     """Something that happened to a pull or merge request of ours: it was opened, or it was merged.
 
-    `head` is the newest commit of its branch. `queue` is true for the run that a merge queue or train asks for.
+    `head` is the newest commit of its branch. `queue` is true for the run that a merge queue or train asks for: then `head` is
+    the commit that the queue made.
     """
 
     forge: ForgeName
@@ -88,18 +90,21 @@ Event = Push | Request
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Whether an event starts something, why, and the line of the definition that decides it (where one does)."""
+    """Whether an event starts something, why, and the line that decides it (where one does). `file` is named where it is not the
+    pipeline's own, `fix` where the answer can be better."""
 
     answer: Answer
     reason: str
     by: By = "trigger"
     line: int | None = None
     fix: str = ""
+    file: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """An image that a job builds. `name` is as written, what is not known in it a `*`; `*` alone: the name is not written here.
+    """An image that a job builds. `name` is a pattern without tag, what is not known in it a `*`; `*` alone: it is not
+    written here.
 
     `pushed` says whether it leaves the machine; `bound` is true where its tag names the branch or request it was built for.
     """
@@ -113,21 +118,27 @@ class Built:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What the text of a job does, as far as it can be read. `opaque` names what it runs that is not in this repository."""
+    """What the text of a job does, as far as it can be read.
+
+    `opaque` names what it runs that is not in this repository and may build an image; `trusted` is true where that is all it
+    does (a Sensor that submits a workflow), so that even without another sign it counts as a build.
+    """
 
     built: tuple[Built, ...] = ()
     opaque: str | None = None
-    effects: frozenset[str] = frozenset()  # "deploy", "scan", "publish", "check"
+    trusted: bool = False
+    effects: frozenset[str] = frozenset()  # "deploy", "scan", "publish"
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A part of a pipeline. `needs` are the jobs without which it cannot run."""
+    """A part of a pipeline. `needs` are the jobs without which it cannot run; `rule` is the system's own, for `Pipeline.run`."""
 
     name: str
     line: int
     work: Work
     needs: tuple[str, ...] = ()
+    rule: object = field(default=None, compare=False)
 
 
 class Pipeline(Protocol):
@@ -160,14 +171,18 @@ class Pipeline(Protocol):
         """Texts that the pipeline's own conditions look for in a message: candidates for a marker."""
         ...
 
+    def remedy(self, paths: tuple[str, ...]) -> str:
+        """What to write where, so that a push that changes only these files does not start it."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Skip:
     """A token in a message that a CI system reads by itself.
 
     `pattern` is RE2. `push` says which commits of a push are read: the newest (`head`), or whether each must have it (`all`);
-    `request` what is read of a request: its newest commit and, for some, its title or body. `limit` is how many characters count.
-    `doubt` says what is not confirmed about it, empty where nothing is: a doubtful token answers `unknown`.
+    `request` what is read of a request: its newest commit and, for some, its title or body. `limit` is how many characters
+    count. `doubt` says what is not confirmed about it, empty where nothing is: a doubtful token answers `unknown`.
     """
 
     token: str
@@ -207,7 +222,24 @@ class Unreadable:
     reason: str
 
 
-def both(starts: Iterable[Start]) -> Start | None:
+_ORDER: tuple[Answer, ...] = ("yes", "unknown", "no")
+
+
+def either(starts: Iterable[Start]) -> Start | None:
     """Several events at once: started if one starts it, unknown if one could, else what kept the first from it."""
-    ordered = sorted(starts, key=lambda start: ("yes", "unknown", "no").index(start.answer))
+    ordered = sorted(starts, key=lambda start: _ORDER.index(start.answer))
     return ordered[0] if ordered else None
+
+
+def every(starts: Iterable[Start]) -> Start:
+    """Several conditions at once: the first that says no, else the first unknown, else the last yes."""
+    listed = list(starts)
+    for answer in ("no", "unknown"):
+        for start in listed:
+            if start.answer == answer:
+                return start
+    return listed[-1] if listed else YES
+
+
+YES = Start("yes", "nothing keeps it from starting")
+NO = Start("no", "nothing of it is started by this event")

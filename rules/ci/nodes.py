@@ -5,7 +5,8 @@
     document.get("on").line                             1
 
 Keys and scalars stay the text that stands in the file: YAML 1.1 would read `on` as true and `1.20` as a number.
-Aliases and merge keys are followed as they are asked for, so a bomb of aliases costs nothing until someone walks it; walks are bounded.
+Aliases and merge keys are followed as they are asked for, so a bomb of aliases
+costs nothing until someone walks it; walks are bounded.
 """
 
 from __future__ import annotations
@@ -69,10 +70,11 @@ class Node:
         return isinstance(self.node, ScalarNode) and self.node.style is not None
 
     def get(self, *keys: str) -> Node:
-        """The place below these keys; where the last is missing, a nothing that carries the line of the nearest above."""
+        """The place below these keys, with the line of the last key; where that is missing, a nothing with the line above."""
         here = self
         for key in keys:
-            here = next((value for name, value in here.items() if name.text_or_empty == key), Node(None, here.line))
+            found = ((name, value) for name, value in here.items() if name.text_or_empty == key)
+            here = next((Node(value.node, name.line) for name, value in found), Node(None, here.line))
         return here
 
     @property

@@ -16,7 +16,10 @@ from rules.ci.base import Commit, Event, Push, Skip, Start
 
 # Every dialect at once, wider than any CI reads it: text from outside never needs such a thing. The character that is put in
 # is WORD JOINER, invisible and without a break. CI systems: see `rules.ci.SYSTEMS`.
-_WORDS = r"(?:ci|no|skip|actions|travis|travis[ -]?ci|tkn|azurepipelines|azpipelines|azp|vela|appveyor|drone|buildkite|circleci|woodpecker)"
+_WORDS = (
+    r"(?:ci|no|skip|actions|travis|travis[ -]?ci|tkn|azurepipelines|azpipelines|azp|vela|appveyor|drone|buildkite|circleci"
+    r"|woodpecker)"
+)
 _TOKEN = re.compile(
     rf"\[(?=[ \t]*(?:(?:skip|no)[ _-]*{_WORDS}|{_WORDS}[ _-]*skip)[ \t]*\])"
     r"|\*\*(?=\*NO_CI\*\*\*)"
@@ -33,7 +36,7 @@ def may_contain_marker(text: str) -> bool:
 
 
 def defuse(text: str) -> str:
-    """The text with every skip token broken by an invisible character. Done twice is done once; other text is returned as it is."""
+    """The text with every skip token broken by an invisible character. Done twice is done once."""
     return _TOKEN.sub(lambda match: match[0] + _BREAK, text)
 
 
