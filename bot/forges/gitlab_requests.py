@@ -72,8 +72,8 @@ class Table:
         self._forget()
 
     def _forget(self) -> None:
-        ended = sorted(iid for iid, row in self.rows.items() if not is_open(row))
-        for iid in ended[:-_ENDED_KEPT]:
+        ended = [(str(row.get("updated_at") or ""), iid) for iid, row in self.rows.items() if not is_open(row)]
+        for _, iid in sorted(ended)[:-_ENDED_KEPT]:
             del self.rows[iid]
 
 

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import gitlab
 import requests
 import urllib3.exceptions
-from gitlab.exceptions import GitlabHttpError, RedirectError
+from gitlab.exceptions import GitlabError, RedirectError
 from requests.adapters import HTTPAdapter
 
 from bot.forges.base import Denied, ForgeError, Unreachable
@@ -101,10 +101,10 @@ class Session:
             )
             with response:
                 return Answer(response.status_code, _lower(response.headers), _read(response, limit, deadline))
-        except GitlabHttpError as error:
-            raise self._judge(error) from None
         except RedirectError:
             raise Denied("GitLab moved this to another address, and a change is not sent on: name the new one") from None
+        except GitlabError as error:
+            raise self._judge(error) from None
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise _broken(error) from None
 
@@ -112,7 +112,7 @@ class Session:
         """Close the connections."""
         self._http.close()
 
-    def _judge(self, error: GitlabHttpError) -> Exception:
+    def _judge(self, error: GitlabError) -> Exception:
         status, headers = int(error.response_code or 0), self._http.last.headers
         words = _words(error.error_message)
         if status == 429:
@@ -186,7 +186,8 @@ def _lower(headers: Mapping[str, str]) -> dict[str, str]:
 def _read(response: requests.Response, limit: int, deadline: float) -> bytes:
     parts: list[bytes] = []
     size = 0
-    for part in response.iter_content(_CHUNK):
+    # What is there by now, not a chunk that is full: else a server that drips holds the thread.
+    while part := response.raw.read1(_CHUNK, decode_content=True):
         parts.append(part)
         size += len(part)
         if size > limit:
@@ -210,7 +211,8 @@ def _words(message: Any) -> str:
     """GitLab's reason on one line; it comes as text, a list, or lists by field."""
     if isinstance(message, bytes):
         message = message.decode("utf-8", "replace")
-        message = "" if message.lstrip()[:1] in ("<", "{") else message
+    if isinstance(message, str) and message.lstrip()[:1] in ("<", "{"):
+        return ""  # a page for browsers
     if isinstance(message, Mapping):
         message = "; ".join(f"{key} {_words(value)}".strip() for key, value in message.items())
     elif isinstance(message, list):

@@ -74,6 +74,14 @@ class Setting:
         look = await (forge or self.forge).look()
         return next(one for one in look.requests if one.number == number)
 
+    def server_merge(self, number: int) -> Merge:
+        """A request of ours that was merged long ago."""
+        moment = self.server.time.text()
+        bot, branch = self.server.tokens[self.token].user, f"tagboat/old-{number:08x}"
+        old = Merge(number, number, bot, branch, "main", f"Old {number}", "", moment, moment, state="merged")
+        old.merged_at = moment
+        return old
+
     def notes(self, number: int = 1) -> list[str]:
         """What was said on a request, but for GitLab's own notes."""
         return [note.body for note in self.merge(number).notes if not note.system]
