@@ -110,13 +110,18 @@ class _Room:
         """Why there is no room, and until when; None: there is, and it is used up by one."""
         limit, hourly = self.terms.limit, self.terms.hourly
         if limit is not None and self.standing >= limit:
-            return f"{self.standing} requests are open, and pull_requests.limit is {limit}", None
+            return f"{_requests(self.standing)} open, and pull_requests.limit is {limit}", None
         if hourly is not None and len(self.recent) >= hourly:
             again = sorted(self.recent)[len(self.recent) - hourly] + _HOUR if hourly else None
-            return f"{len(self.recent)} requests were opened within an hour, and pull_requests.hourly is {hourly}", again
+            opened = _requests(len(self.recent), "were", "was")
+            return f"{opened} opened within an hour, and pull_requests.hourly is {hourly}", again
         self.standing += 1
         self.recent.append(self.terms.now)
         return None
+
+
+def _requests(count: int, many: str = "are", one: str = "is") -> str:
+    return f"{count} request {one}" if count == 1 else f"{count} requests {many}"
 
 
 def _last_hour(moments: Iterable[datetime], now: datetime) -> list[datetime]:

@@ -222,7 +222,10 @@ def test_an_edit_that_cannot_be_proven_is_trouble_and_the_rest_goes_on() -> None
     wishes = here.wishes()
     (found,) = (one for one in wishes.proposals if one.stream.subject == WEB)
     assert [file.data for file in found.files][1] == b"image: acme/web:1.4.2\nimage: acme/web:1.4.1 # odd\n"
-    assert [(u.occurrence.file, u.occurrence.line) for u in found.updates] == [("envs/dev/web.yaml", 1), ("envs/prod/web.yaml", 1)]
+    assert [(u.occurrence.file, u.occurrence.line) for u in found.updates] == [
+        ("envs/dev/web.yaml", 1),
+        ("envs/prod/web.yaml", 1),
+    ]
     assert wishes.troubles == (Trouble("envs/prod/web.yaml", 2, "acme/web", "it is odd", base="main"),)
 
 

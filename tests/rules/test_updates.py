@@ -86,7 +86,9 @@ def test_only_digests_that_are_needed_are_asked_for(line: str, pin: bool, choice
         (None, "is not 3d old yet", None),
     ],
 )
-def test_new_content_under_the_same_tag_has_an_age_of_its_own(seen: datetime | None, expected: str, wake: datetime | None) -> None:
+def test_new_content_under_the_same_tag_has_an_age_of_its_own(
+    seen: datetime | None, expected: str, wake: datetime | None
+) -> None:
     known = {"1.4.1": Candidate("1.4.1", OTHER, first_seen=seen)}
     (found,) = updates(subject(f"image: acme/web:1.4.1@{DIGEST}", min_age=timedelta(days=3)), NONE, known, NOW)
     if isinstance(found, Update):

@@ -1,0 +1,42 @@
+"""Comments beside a request."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+
+from rules.messages import closing, held, left_to_you, split
+from tests.rules.messages.hostile import TEXT
+from tests.rules.messages.reading import dangers
+
+LEFT = "Somebody pushed to this branch, so Tagboat leaves it alone."
+TAKE = "Take the commits off the branch, and it is Tagboat's again."
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (closing("web.yaml says 1.4.2 already"), "Closed: web.yaml says 1.4.2 already."),
+        (left_to_you(), f"{LEFT} {TAKE}"),
+        (left_to_you("Update x from 1.0 to 1.1"), f"{LEFT} Meanwhile it would be: `Update x from 1.0 to 1.1`. {TAKE}"),
+        (
+            split(["acme/api"], 2),
+            "The checks failed with `acme/api`: taken out into a request of its own, so that the other 2 images can land.",
+        ),
+        (
+            split(["acme/b", "acme/a"], 1),
+            "The checks failed with `acme/a`, `acme/b`: taken out into a request of its own, so that the other 1 image can land.",
+        ),
+        (held("acme/web", "", "ann said so"), "`acme/web` is on hold: ann said so. `tagboat resume` lifts it."),
+        (held("acme/web", "a.yaml", "x"), "`acme/web` in `a.yaml` is on hold: x. `tagboat resume` lifts it."),
+    ],
+)
+def test_what_is_said(text: str, expected: str) -> None:
+    assert text == expected
+
+
+@given(TEXT, TEXT, TEXT)
+def test_no_text_from_outside_does_anything(one: str, two: str, three: str) -> None:
+    for found in (closing(one), left_to_you(one), split([one, two], 3), held(one, two, three)):
+        assert dangers(found) == []
+        assert "\n" not in found
