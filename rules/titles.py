@@ -38,7 +38,7 @@ def check(template: str) -> None:
     if not template.strip():
         raise BadTemplate("must not be empty")
     for piece in _PIECE.finditer(template):
-        if piece[0] in "{}":
+        if piece[0] in ("{", "}"):
             raise BadTemplate(f"a single {piece[0]} stands in it: write {piece[0] * 2} for the character itself")
         if piece[1] is not None and piece[1] not in FIELDS:
             raise BadTemplate(
