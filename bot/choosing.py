@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
@@ -64,12 +64,14 @@ class Chooser:
         if choosing.min_age:
             known = await self._ages(image, tags)
         question = Question(choosing, tag, tags, self.now, current_digest=digest, known=known)
+        ask: Callable[[Question], Choice | Need] = choose
         for _ in range(_ROUNDS):
-            match choose(question):
+            match ask(question):
                 case Choice() as choice:
                     return choice
                 case Need() as need:
                     question = await self._learn(image, question, need)
+                    ask = need.again or choose
         raise AssertionError("a policy kept asking for facts that it was given")
 
     async def _ages(self, image: str, tags: Iterable[str]) -> dict[str, Candidate]:
@@ -92,22 +94,27 @@ class Chooser:
                 unknown |= {tag} if digest is None else set()
         current_platforms = question.current_platforms
         if need.platforms:
-            current_platforms = await self._current_platforms(image, question)
-            # Where nothing is known of what stands there, nothing is wanted of what follows it: then it is not asked for.
-            wanted = bool(current_platforms) or question.choosing.platforms != "auto"
-            asked = need.platforms if wanted else ()
+            asked, current_platforms = await self._platforms(image, question, need.platforms)
             described = await asyncio.gather(*(self._describe(image, tag) for tag in asked))
             known |= {tag: _with(known.get(tag), tag, found) for tag, found in zip(asked, described, strict=True) if found}
             unknown |= {tag for tag in need.platforms if known.get(tag, Candidate(tag)).platforms is None}
         return replace(question, known=known, unknown=frozenset(unknown), current_platforms=current_platforms)
 
-    async def _current_platforms(self, image: str, question: Question) -> frozenset[str] | None:
-        """The platforms of what stands there, where the rule goes by them; empty where that is gone."""
+    async def _platforms(
+        self, image: str, question: Question, tags: tuple[str, ...]
+    ) -> tuple[tuple[str, ...], frozenset[str] | None]:
+        """The tags whose platforms have to be read, and those of what stands there, which the rule may go by.
+
+        Of a tag that points to the very same image, and where nothing is known of what stands there, nothing has to be read."""
         reference = question.current_digest or question.current_tag
-        if question.current_platforms is not None or question.choosing.platforms != "auto" or reference is None:
-            return question.current_platforms
+        if question.current_platforms or question.choosing.platforms != "auto" or reference is None:
+            return tags, question.current_platforms
+        digests = await asyncio.gather(*(self._digest(image, tag) for tag in (reference, *tags)))
+        if len(set(digests)) == 1 or digests[0] is None:
+            return (), frozenset()
         current = await self._describe(image, reference)
-        return current.platforms if current else frozenset()
+        platforms = current.platforms if current else frozenset()
+        return (tags if platforms else ()), platforms
 
     async def _digest(self, image: str, tag: str) -> str | None:
         return await self.listings.digest(image, tag, for_repository=self.repository)

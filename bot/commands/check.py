@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import difflib
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -95,7 +95,7 @@ def as_row(update: Update) -> dict[str, Any]:
     }
 
 
-def _cells(update: Update) -> Iterable[object]:
+def _cells(update: Update) -> Sequence[object]:
     row = as_row(update)
     return (f"{row['file']}:{row['line']}", *(row[key] for key in _COLUMNS[1:]))
 

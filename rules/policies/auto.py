@@ -12,12 +12,15 @@ rule says `prereleases: true`. How tags are read is told in `rules/tags`.
 
 from __future__ import annotations
 
+from functools import partial
+from operator import itemgetter
+
 from rules import tags
 from rules.policies import newest, ranges
 from rules.policies.base import Choice, Need, Question, Verdict
 from rules.policies.entry import Entry
 from rules.policies.kinds import of_step, within
-from rules.policies.settling import Entrant, Field, Ruling, left, settle
+from rules.policies.settling import Entrant, Entrants, Field, Ruling, left, settle
 from rules.policies.versions import Key as VersionKey
 from rules.tags import Form, Key, Tag, plain
 from rules.tags.likeness import like
@@ -58,11 +61,11 @@ class _Alike:
         key_of, here = self.like.key, self.key
         newer = [(key, tag) for tag, text in self.texts.items() if (key := key_of(text)) is not None and key > here]
         newer = [(key, tag) for key, tag in newer if self._barred(key) is None]
-        newer.sort(key=lambda one: (self._varied(one[1]), one[1]))
-        newer.sort(key=lambda one: one[0], reverse=True)
+        newer.sort(key=(lambda one: (self._varied(one[1]), one[1])) if self.choosing.variant == "any" else itemgetter(1))
+        newer.sort(key=itemgetter(0), reverse=True)
         apart = self.here.form is Form.VERSION
         major = here[0][0]
-        entrants = [Entrant(tag, of_step(self.here, key)) for key, tag in newer if not apart or key[0][0] == major]
+        entrants = Entrants([one for one in newer if not apart or one[0][0][0] == major], partial(of_step, self.here))
         majors = [Entrant(tag, "major") for key, tag in newer if apart and key[0][0] != major]
         shape = self._shape()
         return Field(entrants, ("newest-alike", shape), ("nothing-newer-alike", shape), self.judge, majors)

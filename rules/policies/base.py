@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -93,11 +93,14 @@ class Choice:
 @dataclass(frozen=True, slots=True)
 class Need:
     """The facts that are missing for a choice, by tag. The pass fetches just these and asks again; a fact that cannot be
-    had is handed back as unknown (in `unknown` of the next call), never asked for twice."""
+    had is handed back as unknown (in `unknown` of the next call), never asked for twice.
+
+    `again` answers the same question with more facts, without reading the whole listing once more; None: ask as before."""
 
     platforms: tuple[str, ...] = ()
     ages: tuple[str, ...] = ()
     digests: tuple[str, ...] = ()
+    again: Callable[[Question], Choice | Need] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ class Entry:
     def texts(self, tags: Iterable[str]) -> dict[str, str]:
         """The tags that compete, each once, with what of it is ordered."""
         if self._search is None and not self.ignore:
-            return {tag: tag for tag in tags if not _is_artefact(tag)}
+            return {tag: tag for tag in tags if not (tag[:3] == "sha" or tag[-4:] == ".sig") or not _is_artefact(tag)}
         found: dict[str, str] = {}
         for tag in tags:
             if not _is_artefact(tag) and not globs.matches_any(self.ignore, tag) and (text := self.text(tag)) is not None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import overload
+from functools import partial
+from typing import Any, overload
 
 from rules import durations
 from rules.platforms import normal
@@ -79,13 +80,41 @@ class Candidates(Sequence[Judged]):
         return self._judged
 
 
+class Entrants(Sequence[Entrant]):
+    """Tags with what they are ordered by, best first; how far each would move is worked out when it is looked at."""
+
+    __slots__ = ("_kind", "_pairs")
+
+    def __init__(self, pairs: Sequence[tuple[Any, str]], kind: Callable[[Any], UpdateKind | None]) -> None:
+        self._pairs = pairs
+        self._kind = kind
+
+    @overload
+    def __getitem__(self, at: int) -> Entrant: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Entrant]: ...
+    def __getitem__(self, at: int | slice) -> Entrant | Sequence[Entrant]:
+        if isinstance(at, slice):
+            return Entrants(self._pairs[at], self._kind)
+        key, tag = self._pairs[at]
+        return Entrant(tag, self._kind(key))
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+
+def _settle(field: Field, question: Question) -> Choice | Need:
+    return settle(question, field)
+
+
 def settle(question: Question, field: Field) -> Choice | Need:
     """The choice that a field leads to, or the facts that it lacks."""
     search = _Search(question)
     taken = search.first(field.entrants)
     major = search.first(field.majors)
     if search.lacks:
-        return Need(platforms=tuple(search.platforms), ages=tuple(search.ages))
+        again = partial(_settle, field)
+        return Need(platforms=tuple(search.platforms), ages=tuple(search.ages), again=again)
     decided = dict(search.lost)
     if major is not None:
         decided[major.tag] = Judged(major.tag, Verdict.FILTERED, "next-major")

@@ -26,7 +26,9 @@ def is_calendar(numbers: Sequence[int]) -> bool:
     """Whether dotted numbers begin with a year and a month, or with a whole date."""
     if len(numbers) < 2:
         return False
-    return (numbers[0] in YEARS and 0 < numbers[1] <= 12) or is_date(str(numbers[0]))
+    first = numbers[0]
+    # Every date in one number has eight digits or more.
+    return (first in YEARS and 0 < numbers[1] <= 12) or (first >= 10_000_000 and is_date(str(first)))
 
 
 def is_day_first(text: str, at: int = 0) -> bool:
