@@ -18,10 +18,17 @@ SYSTEMS: dict[str, CiSystem] = {
     "gitlab-ci": gitlab_ci,
 }
 
+_KINDS = (b"kind: Sensor", b"kind: EventSource", b"kind: EventListener", b"kind: TriggerTemplate", b"pipelinesascode.tekton.dev")
+
 
 def claims(path: str) -> bool:
     """Whether the path may hold a CI definition of any known system, something that one runs, or a recipe for images."""
     return any(system.claims(path) for system in SYSTEMS.values()) or is_recipe(path) or is_support(path)
+
+
+def looks_like_definition(data: bytes) -> bool:
+    """Whether a YAML file that can stand anywhere says by its content that it starts pipelines."""
+    return any(word in data for word in _KINDS)
 
 
 def pipelines(definitions: Mapping[str, bytes], repository: str | None) -> Iterator[Pipeline | Unreadable]:

@@ -20,6 +20,8 @@ _RECIPE = re.compile(
     re.IGNORECASE,
 )
 _REMOTE = re.compile(r"\A(?:git\+)?(?:\w+://)?(?:[^@/]*@)?(?P<host>[\w.\-]+)(?::\d+)?[:/](?P<path>[^?#]+?)(?:\.git)?/?\Z")
+ANY_IMAGE = "*"
+"""Stands for an image of the repository's own, where nothing says how it is called."""
 _MAINTAINED_ELSEWHERE = "docker.io/library/"
 
 
@@ -56,7 +58,7 @@ class Ground:
     def builds(self, job: Job, image: str) -> Evidence:
         """Whether a job builds the image (canonical name)."""
         for built in job.work.built:
-            if fits(built.name, image):
+            if image == ANY_IMAGE or fits(built.name, image):
                 return Evidence("yes", f"{built.sign} builds {built.name}", built.line)
         unnamed = next((built for built in job.work.built if is_unnamed(built.name)), None)
         if unnamed is not None and self._may_be_ours(image):
@@ -67,7 +69,7 @@ class Ground:
 
     def _hidden(self, job: Job, image: str) -> Evidence:
         what = job.work.opaque or ""
-        related = self.relation(image)
+        related = "it is taken for an image of this repository" if image == ANY_IMAGE else self.relation(image)
         if related is not None:
             return Evidence("yes", f"{what} may build it, and {related}", job.line)
         if job.work.trusted:

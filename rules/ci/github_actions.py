@@ -96,7 +96,11 @@ class Workflow:
         return self._start(event, 0)
 
     def _start(self, event: Event, depth: int) -> Start:
-        starts = [self._push(event)] if isinstance(event, Push) else [self._request(event, name) for name in _REQUESTS]
+        starts = (
+            [self._push(event)]
+            if isinstance(event, Push)
+            else [self._request(event, name) for name in (_QUEUE if event.queue else _REQUESTS)]
+        )
         after = self._trigger("workflow_run")
         if after and depth < _MAX_CHAIN:
             starts.append(self._after(after, event, depth))
@@ -123,7 +127,7 @@ class Workflow:
 
     def _request(self, event: Request, name: str) -> Start:
         on = self._trigger(name)
-        if not on or (name == "merge_group") != event.queue:
+        if not on:
             return Start("no", f"it is not started by {name}", line=on.line)
         if name == "merge_group":
             return every([_branches(on, event.base), Start("yes", "the merge queue starts it", line=on.line)])
@@ -182,7 +186,8 @@ class Workflow:
         return f"add `paths-ignore: [{ignored}]` under `on: push` ({place})"
 
 
-_REQUESTS = ("pull_request", "pull_request_target", "merge_group")
+_REQUESTS = ("pull_request", "pull_request_target")
+_QUEUE = ("merge_group",)
 
 
 def _branches(on: Node, branch: str) -> Start:
