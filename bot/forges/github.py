@@ -21,11 +21,12 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from bot.forges import github_queries as queries
 from bot.forges.base import Change, Comment, Commit, Entry, ForgeKind, Landed, Landing, Look, NotLanded, Standing
 from bot.forges.github_commits import Committer
 from bot.forges.github_landing import Lander
 from bot.forges.github_looking import Looker
-from bot.forges.github_place import Place, Us
+from bot.forges.github_place import Place
 from bot.forges.github_reading import Reader
 from bot.forges.github_talking import Talker
 from bot.forges.github_wire import Wire
@@ -37,9 +38,8 @@ __all__ = ["FAULT_POINTS", "GitHubForge"]
 
 
 class GitHubForge:
-    """One repository, `owner/name`. `login` is our own, where it is known before the first look; `is_app` whether the wire is
-    signed as an App's installation; `default` its default branch, where a list told it. `fault` is called with the name of each
-    fault point."""
+    """One repository, `owner/name`. `is_app`: the wire is signed as an App's installation; `default` is its default branch,
+    where a list told it. `fault` is called with the name of each fault point."""
 
     kind: ForgeKind = "github"
 
@@ -48,7 +48,6 @@ class GitHubForge:
         name: str,
         wire: Wire,
         *,
-        login: str = "tagboat[bot]",
         is_app: bool = False,
         default: str = "main",
         seen: bool = False,
@@ -56,7 +55,7 @@ class GitHubForge:
     ) -> None:
         self.name = name
         self.wire = wire
-        self._place = Place(name, Us(login), default=default, seen=seen)
+        self._place = Place(name, default=default, seen=seen)
         self._looker = Looker(wire, self._place)
         self._reader = Reader(wire, self._place)
         self._talker = Talker(wire, self._place, is_app, fault)
@@ -83,22 +82,27 @@ class GitHubForge:
 
     async def history(self, base: str, paths: Sequence[str], since: datetime | None = None) -> Sequence[Commit]:
         """The newest commits of a base branch that touched any of `paths`, at most 30 for each."""
+        await self._met()
         return await self._reader.history(base, paths, since)
 
     async def open(self, proposal: Proposal, onto: str) -> PullRequest:
         """Branch, commit, request, then labels and people. A request or branch that a crash left is found and taken up."""
+        await self._met()
         return await self._writer.open(proposal, onto)
 
     async def refresh(self, request: PullRequest, proposal: Proposal, onto: str, *, rewrite: bool) -> PullRequest:
         """The same request with a new commit, or new words only. GitHub's own auto-merge is taken off before a new commit."""
+        await self._met()
         return await self._writer.refresh(request, proposal, onto, rewrite)
 
     async def close(self, request: PullRequest, reason: str) -> None:
         """Say why, close, and delete the branch if it is where we saw it."""
+        await self._met()
         await self._writer.close(request, reason)
 
     async def merge(self, request: PullRequest, landing: Landing) -> Landed | NotLanded:
         """Land it at `landing.head`. `auto` hands it to GitHub, or lands it at once where GitHub would."""
+        await self._met()
         return await self._lander.merge(request, landing)
 
     async def no_auto_merge(self, request: PullRequest) -> None:
@@ -107,14 +111,17 @@ class GitHubForge:
 
     async def push(self, proposal: Proposal, onto: str, message: Message) -> str:
         """One commit straight onto the base branch, which has to stand at `onto`."""
+        await self._met()
         return await self._writer.push(proposal, onto, message)
 
     async def comment(self, request: PullRequest, text: str) -> None:
         """Our one comment on a request."""
+        await self._met()
         await self._talker.comment(request, text)
 
     async def comments(self, request: PullRequest, since: datetime | None = None) -> Sequence[Comment]:
         """What people wrote; mostly the look has brought it along. Who may write is asked for those who call somebody."""
+        await self._met()
         return await self._talker.comments(request, since)
 
     async def show(self, request: PullRequest, standing: Standing) -> None:
@@ -123,12 +130,19 @@ class GitHubForge:
 
     async def dashboard(self, text: str) -> None:
         """Our one issue. Where a person closed it, it stays closed."""
+        await self._met()
         await self._talker.dashboard(text)
 
     def commit_as(self, author: tuple[str, str] | None, signoff: bool) -> None:
         """An author of the repository's own choice costs GitHub's signature on the commits."""
         self._place.us = replace(self._place.us, author=author)
         self._committer.signoff = signoff
+
+    async def _met(self) -> None:
+        """Know who we are; every look tells it."""
+        if not self._place.us.login:
+            data, troubles = await self.wire.query(queries.VIEWER)
+            self._place.meet(data.get("viewer"), troubles[0].message if troubles else "it gives no reason")
 
     def renamed(self, name: str) -> None:
         """Take the name that a list of repositories gives it now."""

@@ -18,7 +18,7 @@ from bot.forges import github_queries as queries
 from bot.forges.base import Denied, ForgeError, Moved, Unreachable
 from bot.forges.github_answers import Refusal
 from bot.forges.github_looking import NOBODY
-from bot.forges.github_place import Json, Place
+from bot.forges.github_place import Json, Place, blob_id
 from bot.forges.github_wire import Wire
 from rules.messages import signed
 from rules.proposals import FileChange, Message
@@ -26,6 +26,7 @@ from rules.proposals import FileChange, Message
 log = structlog.get_logger(__name__)
 
 PLAIN = "100644"
+_FILES = 50
 PART = 24 * 1024 * 1024
 """Bytes of files in one commit: GitHub takes about 40 MB, and base64 makes a third more of them."""
 
@@ -157,18 +158,31 @@ class Committer:
             raise Unreachable("GitHub made a commit and does not say which") from None
         except (Refusal, Unreachable) as trouble:
             # The answer may have been lost, and then the commit is there.
-            made = await self._made(branch, at, message)
+            made = await self._made(branch, at, files, message)
             if made is not None:
                 return made
             if isinstance(trouble, Refusal):
                 raise self._moved(branch, trouble) from None
             raise
 
-    async def _made(self, branch: str, at: str, message: Message) -> str | None:
+    async def _made(self, branch: str, at: str, files: Sequence[FileChange], message: Message) -> str | None:
         """The newest commit of a branch, if it is the one that was to be made."""
         there = await self.branch(branch, self._place.default)
         same = there.parents == (at,) and there.message.strip() == str(message).strip()
-        return there.oid if same and self._place.us.wrote(there.author, there.message) else None
+        if there.oid is None or not same or not self._place.us.wrote(there.author, there.message):
+            return None
+        return there.oid if await self.holds(there.oid, files) else None
+
+    async def holds(self, commit: str, files: Sequence[FileChange]) -> bool:
+        """Whether a commit has exactly these contents."""
+        for start in range(0, len(files), _FILES):
+            some = files[start : start + _FILES]
+            variables = {f"f{at}": f"{commit}:{file.path}" for at, file in enumerate(some)}
+            data, _ = await self._wire.query(queries.standing(len(some)), **variables, **self._place.names)
+            found = data.get("repository") or {}
+            if any((found.get(f"f{at}") or {}).get("oid") != blob_id(file.data) for at, file in enumerate(some)):
+                return False
+        return True
 
     async def detached(self, onto: str, files: Sequence[FileChange], message: Message) -> str:
         """Make a commit on `onto` that is on no branch yet, keeping the files' modes."""

@@ -77,9 +77,7 @@ class Looker:
             raise Gone(f"{place.path} is {'archived' if found.get('isArchived') else 'a fork'}: it is left alone")
         if found.get("isDisabled"):
             raise Denied(f"{place.path} was disabled by GitHub")
-        viewer = data.get("viewer") or {}
-        if viewer.get("login"):
-            place.us = replace(place.us, login=str(viewer["login"]), id=viewer.get("databaseId"))
+        place.meet(data.get("viewer"), troubles[0].message if troubles else "")
         place.seen = True
         _keep(place, found.get("config"))
         return found, troubles

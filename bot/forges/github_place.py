@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from cachetools import LRUCache
 
-from bot.forges.base import Comment, Entry
+from bot.forges.base import Comment, Denied, Entry
 from bot.forges.github_answers import quoted
 from rules.requests import PullRequest
 
@@ -83,7 +83,7 @@ class Place:
     """One repository. `path` is `owner/name` as it is now; `kept` the configuration file's blob, if the look brought it along."""
 
     path: str
-    us: Us = field(default_factory=lambda: Us("tagboat[bot]"))
+    us: Us = field(default_factory=lambda: Us(""))
     id: str = ""
     default: str = "main"
     seen: bool = False
@@ -97,6 +97,20 @@ class Place:
     blobs: LRUCache[str, bytes] = field(default_factory=lambda: LRUCache(maxsize=_BLOBS_KEPT, getsizeof=len))
     trees: LRUCache[str, Mapping[str, Entry]] = field(default_factory=lambda: LRUCache(maxsize=4))
     listed: str | None = None  # the commit whose tree was read last
+
+    def meet(self, viewer: Json | None, why: str = "") -> None:
+        """Take in who GitHub says we are. Raises Denied where it does not."""
+        login = (viewer or {}).get("login")
+        if login:
+            self.us = replace(self.us, login=str(login), id=(viewer or {}).get("databaseId"))
+        elif not self.us.login:
+            raise Denied(f"GitHub does not say whose credentials these are: {why}")
+
+    def opened(self, number: int, base: str, known: Known) -> None:
+        """Take in a request that was opened after the look."""
+        self.known[number] = known
+        if self.numbers is not None and (base, number) not in self.numbers:
+            self.numbers = (*self.numbers, (base, number))
 
     @property
     def rest(self) -> str:

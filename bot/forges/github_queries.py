@@ -215,6 +215,19 @@ def blobs(count: int) -> str:
     )
 
 
+def standing(count: int) -> str:
+    """The query for the ids of so many files of commits (`$f0`, …, each `<commit>:<path>`)."""
+    variables = "".join(f", $f{at}: String!" for at in range(count))
+    inner = "\n".join(f"    f{at}: object(expression: $f{at}) {{ oid }}" for at in range(count))
+    return (
+        f"query Standing($owner: String!, $name: String!{variables}) {{\n"
+        f"  repository(owner: $owner, name: $name) {{\n{inner}\n  }}\n}}\n"
+    )
+
+
+VIEWER = "query Viewer { viewer { login databaseId } }"
+
+
 def history(paths: int) -> str:
     """The query for the newest commits of a branch that touched a path, for so many paths (`$p0`, …)."""
     variables = "".join(f", $p{at}: String!" for at in range(paths))

@@ -38,7 +38,6 @@ FAULT_POINTS = (
 """The points after each write, at which tests end the work."""
 
 _WORDS = re.compile(r'"words": "[0-9a-f]*"')
-_SAME_UP_TO = 50  # places that a commit's message names one by one
 log = structlog.get_logger(__name__)
 
 
@@ -92,9 +91,7 @@ class Writer:
         there = await self.committer.branch(proposal.branch, proposal.stream.base)
         for node in there.open:
             if login(node.get("author")) == self._place.us.login and node.get("baseRefName") == proposal.stream.base:
-                request = request_of(node, self._place, None)
-                self._place.known[request.number] = known_of(node, self._place.us)
-                return request
+                return self._take_up(node)
         if there.oid is None:
             raise Moved(f"{self._place.path}: the branch {proposal.branch!r} was there and is gone")
         if there.own != 0 and not self._is_ours(there):
@@ -102,7 +99,7 @@ class Writer:
                 f"{self._place.path}: the branch {proposal.branch!r} has commits that are not Tagboat's; delete or rename it"
             )
         same = there.parents == (onto,) and there.message.strip() == str(self.committer.message(proposal.message)).strip()
-        if same and len(proposal.updates) <= _SAME_UP_TO:
+        if same and await self.committer.holds(there.oid, proposal.files):
             return there.oid
         if there.oid != onto:
             try:
@@ -110,6 +107,12 @@ class Writer:
             except Refusal as refusal:
                 raise Moved(f"{self._place.path}: the branch {proposal.branch!r} cannot be taken back: {refusal}") from None
         return None
+
+    def _take_up(self, node: Json) -> PullRequest:
+        """A request that was opened before, in another process or just before a crash."""
+        request = request_of(node, self._place, None)
+        self._place.opened(request.number, request.base, known_of(node, self._place.us))
+        return request
 
     def _is_ours(self, branch: Branch) -> bool:
         return branch.oid in self._place.written or self._place.us.wrote(branch.author, branch.message)
@@ -124,13 +127,14 @@ class Writer:
             there = await self.committer.branch(proposal.branch, proposal.stream.base)
             for node in there.open:
                 if login(node.get("author")) == self._place.us.login and node.get("baseRefName") == proposal.stream.base:
-                    self._place.known[int(node["number"])] = known_of(node, self._place.us)
-                    return request_of(node, self._place, None)
+                    return self._take_up(node)
             if isinstance(trouble, Refusal):
                 raise Denied(f"{self._place.path}: GitHub does not open a request for {proposal.branch!r}: {trouble}") from None
             raise
         number = int(made["number"])
-        self._place.known[number] = Known(str(made.get("node_id") or ""), head, str(proposal.message), comments=())
+        self._place.opened(
+            number, proposal.stream.base, Known(str(made.get("node_id") or ""), head, str(proposal.message), comments=())
+        )
         return PullRequest(
             number=number,
             branch=proposal.branch,
@@ -156,7 +160,7 @@ class Writer:
         count = 1 + wished(proposal) + (3 + writes(proposal.files) if rewrite else 0)
         async with self._wire.writing(f"{self._place.path} {request.branch}", count):
             head = request.head
-            if rewrite and not self._is_written(request, proposal, onto):
+            if rewrite and not await self._is_written(request, proposal, onto):
                 if request.readiness is not None and request.readiness.auto_merge:
                     # Whatever lands under it was decided for another content.
                     await self._lander.no_auto_merge(request)
@@ -177,13 +181,15 @@ class Writer:
                 readiness=request.readiness if head == request.head else None,
             )
 
-    def _is_written(self, request: PullRequest, proposal: Proposal, onto: str) -> bool:
+    async def _is_written(self, request: PullRequest, proposal: Proposal, onto: str) -> bool:
         """Whether the branch holds this very commit: then only the words were not written any more."""
         known = self._place.known.get(request.number)
-        if known is None or known.head != request.head or len(proposal.updates) > _SAME_UP_TO:
+        if known is None or known.head != request.head or request.edited_by_person:
             return False
         same = known.message.strip() == str(self.committer.message(proposal.message)).strip()
-        return same and (known.fork, known.commits) == (onto, 1) and not request.edited_by_person
+        if not same or (known.fork, known.commits) != (onto, 1):
+            return False
+        return await self.committer.holds(request.head, proposal.files)
 
     async def _rewrite(self, request: PullRequest, proposal: Proposal, onto: str) -> str:
         """Put a new commit in the place of the branch's old ones, in one step."""
