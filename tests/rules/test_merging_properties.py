@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 from random import Random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules.decide_table import read
-from rules.merging import Merge, MergeDecision, conditions, decide
+from rules.merging import UNREAD, Merge, MergeDecision, conditions, decide, deciding
 from tests.rules.merging_rows.blockers import BLOCKING, Json
 from tests.rules.merging_rows.chance import FACTS, facts_and_rule, put, take
 
@@ -77,3 +79,31 @@ def test_the_conditions_agree_with_the_decision(chance: Random) -> None:
     decision, listed = decide(case.facts, case.rule), conditions(case.facts, case.rule)
     assert isinstance(decision, Merge) == all(one.met for one in listed)
     assert isinstance(decision, Merge) or decision.reason in [one.text for one in listed if not one.met]
+
+
+@settings(max_examples=100, deadline=None)
+@given(chances)
+def test_a_request_whose_readiness_could_not_be_read_never_lands(chance: Random) -> None:
+    facts, rule = facts_and_rule(chance)
+    case = read(json.dumps({"facts": facts, "rule": rule}))
+    assert not isinstance(decide(replace(case.facts, readiness=UNREAD), case.rule), Merge)
+
+
+# Conditions that others cover as well: a branch that is behind is asked for twice, and what GitLab says is asked for once more at
+# the end; a readiness that is not read at all cannot be written in JSON.
+COVERED = {"up_to_date", "updated_before_checks", "update_allowed", "gitlab_says", "could_be_read"}
+
+
+def test_leaving_any_one_condition_out_lets_something_land_that_must_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without this a condition could go from the code and no predicate above would miss it."""
+    chance, blocked = Random(11), []
+    while len(blocked) < 3000:
+        facts, rule = facts_and_rule(chance)
+        if blockers(facts, rule):
+            blocked.append(read(json.dumps({"facts": facts, "rule": rule})))
+    steps, missed = deciding.STEPS, set()
+    for at, step in enumerate(steps):
+        monkeypatch.setattr(deciding, "STEPS", steps[:at] + steps[at + 1 :])
+        if not any(isinstance(decide(case.facts, case.rule), Merge) for case in blocked):
+            missed.add(getattr(step.judge, "__qualname__", "").partition(".")[0])
+    assert missed <= COVERED
