@@ -38,7 +38,7 @@ def choose(question: Question) -> Choice | Need:
     if text is None:
         return left(question, "current-unmatched", question.choosing.tags or "")
     here = tags.among(text, texts.values())
-    if here.form is Form.MOVING:
+    if here.form is Form.MOVING or like(here).key(here.text) is None:
         return left(question, "moving", question.current_tag)
     if here.form is Form.HASH:
         alike = like(here)
@@ -121,11 +121,11 @@ class _Alike:
         if other.form is not here.form:
             return f"form-{other.form.value}", here.form.value
         if other.prefix != here.prefix:
-            return "other-prefix", plain(here.prefix)
+            return "other-prefix", self.current
         if other.precision != here.precision:
             return "other-precision", self.current
         if other.variant != here.variant:
-            return "other-variant", plain(here.variant)
+            return "other-variant", self.current
         return "unlike", self.current
 
     def _shape(self) -> str:

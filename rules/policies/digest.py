@@ -29,9 +29,9 @@ def choose(question: Question) -> Choice | Need:
     kind: UpdateKind = "digest" if question.current_digest is not None else "pin"
     entrants = [Entrant(tag, kind)] if moved else []
     answer = settle(question, Field(entrants, (f"digest-{kind}", tag), ("digest-same", tag), lambda one: _judge(one, tag)))
-    if isinstance(answer, Choice) and answer.chosen is not None:
-        return replace(answer, digest=digest)
-    return answer
+    if isinstance(answer, Need):
+        return replace(answer, again=None)  # the digest has to be put in then too
+    return replace(answer, digest=digest) if answer.chosen is not None else answer
 
 
 def _judge(tag: str, current: str) -> Ruling:

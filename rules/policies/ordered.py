@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import itemgetter
 from typing import Any
 
 from rules import tags
 from rules.policies.base import Choice, Need, Question, UpdateKind, Verdict
 from rules.policies.entry import Entry
 from rules.policies.kinds import of_step, within
-from rules.policies.settling import Entrant, Field, Ruling, settle
+from rules.policies.settling import Entrants, Field, Ruling, settle
 
 Value = Callable[[str], Any]  # what orders a text; None where it has nothing to order
 
@@ -36,10 +37,11 @@ class _Ordered:
     def field(self) -> Field:
         found = [(value, tag) for tag, text in self.texts.items() if (value := self.value(text)) is not None]
         found = [(value, tag) for value, tag in found if tag != self.current and self._beyond(value)]
-        found.sort(key=lambda one: one[1])
-        found.sort(key=lambda one: one[0], reverse=not self.descending)
-        entrants = [Entrant(tag, self._kind(tag)) for _, tag in found]
-        entrants = [entrant for entrant in entrants if self._within(entrant.kind)]
+        if self.choosing.max_step != "major":
+            found = [(value, tag) for value, tag in found if self._within(self._kind(tag))]
+        found.sort(key=itemgetter(1))
+        found.sort(key=itemgetter(0), reverse=not self.descending)
+        entrants = Entrants([(tag, tag) for _, tag in found], self._kind)
         order = "first" if self.descending else "last"
         return Field(entrants, (f"order-{order}", ""), (f"nothing-beyond-{order}", self.current or ""), self.judge)
 

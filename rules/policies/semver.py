@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from operator import itemgetter
 from typing import Any
 
 from rules import tags
@@ -24,7 +25,7 @@ from rules.policies import ranges, versions
 from rules.policies.base import Choice, Need, Question, UpdateKind, Verdict
 from rules.policies.entry import Entry
 from rules.policies.kinds import by_part, within
-from rules.policies.settling import Entrant, Field, Ruling, settle
+from rules.policies.settling import Entrants, Field, Ruling, settle
 from rules.tags.likeness import like
 from rules.tags.words import BRANCHES, COUNTERS, PRERELEASES
 
@@ -52,15 +53,16 @@ class _Versions:
         self.precision = versions.precision(self.text) if self.text is not None and self.here is not None else None
 
     def field(self) -> Field:
-        found = [(key, tag) for tag, text in self.texts.items() if (key := self._admitted(text)) is not None]
-        if self.here is not None:
-            here = self.here
+        here, key_of = self.here, self._key
+        found = [(key, tag) for tag, text in self.texts.items() if (key := key_of(text)) is not None]
+        if here is not None:
             found = [(key, tag) for key, tag in found if key > here]
-        entrants = [(key, Entrant(tag, self._kind(key))) for key, tag in found]
-        entrants = [(key, entrant) for key, entrant in entrants if self._within(entrant.kind)]
-        entrants.sort(key=lambda one: (self._spelled_otherwise(one[1].tag), one[1].tag))
-        entrants.sort(key=lambda one: one[0], reverse=True)
-        return Field([entrant for _, entrant in entrants], ("highest", self.range.text), self._nothing(), self.judge)
+        found = [(key, tag) for key, tag in found if self._admits(key, self.texts[tag])]
+        if self.choosing.max_step != "major":
+            found = [(key, tag) for key, tag in found if self._within(self._kind(key))]
+        found.sort(key=lambda one: (self._spelled_otherwise(one[1]), one[1]))
+        found.sort(key=itemgetter(0), reverse=True)
+        return Field(Entrants(found, self._kind), ("highest", self.range.text), self._nothing(), self.judge)
 
     def judge(self, tag: str) -> Ruling:
         if (refusal := self.entry.refusal(tag)) is not None:
@@ -68,11 +70,11 @@ class _Versions:
         text = self.texts[tag]
         key = self._key(text)
         if key is None:
-            return Verdict.FILTERED, "other-variant" if self.like and versions.read(text) else "no-version", self._variant()
+            return Verdict.FILTERED, "other-variant" if self.like and versions.read(text) else "no-version", self.current or ""
         if self.precision is not None and versions.precision(text) != self.precision:
             return Verdict.FILTERED, "other-precision", self.current or ""
-        if self._admitted(text) is None:
-            return Verdict.FILTERED, *self._outside(key)
+        if not self._admits(key, text):
+            return Verdict.FILTERED, *self._outside(key, text)
         if self.here is not None:
             if tag == self.current or key == self.here:
                 return Verdict.OLDER, "current" if tag == self.current else "same-version", self.current or ""
@@ -94,14 +96,13 @@ class _Versions:
         identifiers = ((1, pre[2]), *((0, number) for number in pre[3])) if pre != tags.RELEASE else ()
         return (*(*numbers, 0, 0)[:3], 0 if identifiers else 1, identifiers), revision
 
-    def _admitted(self, text: str) -> Any:
-        """The key of a version that may be taken by everything but its place in the order."""
-        key = self._key(text)
-        if key is None or (self.precision is not None and versions.precision(text) != self.precision):
-            return None
+    def _admits(self, key: Any, text: str) -> bool:
+        """Whether a version may be taken by everything but its place in the order."""
+        if self.precision is not None and versions.precision(text) != self.precision:
+            return False
         if not self.range.allows(key[0], prereleases=self.choosing.prereleases):
-            return None
-        return None if versions.is_prerelease(key[0]) and self._is_variant(text) else key
+            return False
+        return not (versions.is_prerelease(key[0]) and self._is_variant(text))
 
     def _is_variant(self, text: str) -> bool:
         """Whether what reads as a pre-release is a variant that the current tag does not have."""
@@ -109,14 +110,11 @@ class _Versions:
             return False
         return _has_words(tags.read(text).variant) and not _has_words(tags.read(self.text or "").variant)
 
-    def _outside(self, key: Any) -> tuple[str, str]:
-        if not versions.is_prerelease(key[0]):
-            return "out-of-range", self.range.text
-        if not self.range.allows(key[0], prereleases=True):
-            return "out-of-range", self.range.text
-        if self.range.allows(key[0], prereleases=self.choosing.prereleases):
-            return "other-variant", self._variant()
-        return "prerelease", self.range.text
+    def _outside(self, key: Any, text: str) -> tuple[str, str]:
+        if versions.is_prerelease(key[0]) and self._is_variant(text):
+            return "other-variant", self.current or ""
+        in_range = self.range.allows(key[0], prereleases=True)
+        return "prerelease" if in_range else "out-of-range", self.range.text
 
     def _kind(self, key: Any) -> UpdateKind | None:
         if self.here is None:
@@ -131,9 +129,6 @@ class _Versions:
 
     def _spelled_otherwise(self, tag: str) -> bool:
         return self.current is not None and tag.startswith("v") != self.current.startswith("v")
-
-    def _variant(self) -> str:
-        return tags.plain(tags.read(self.text or "").variant)
 
     def _nothing(self) -> tuple[str, str]:
         if self.here is None:

@@ -63,7 +63,7 @@ _CANDIDATES = {
     "no-number": "it is not a number",
     "other-variant": "it is another variant than {detail}",
     "other-precision": "it has not as many numbers as {detail}",
-    "other-prefix": "it does not begin with {detail}",
+    "other-prefix": "it does not begin as {detail} does",
     "form-version": "it is a version, and a {detail} stands there",
     "form-date": "it is a date or serial number, and a {detail} stands there",
     "form-build": "it is a build, and a {detail} stands there",
@@ -101,8 +101,6 @@ def of_candidate(judged: Judged) -> str:
 
 def _said(table: dict[str, str], code: str, detail: str) -> str:
     """A code that is not known stands for itself: a reason may be odd, never missing."""
-    return (
-        table.get(code, f"{code} {{detail}}".replace("{", "{{").replace("}", "}}").replace("{{detail}}", "{detail}"))
-        .format(detail=detail)
-        .strip()
-    )
+    if code not in table:
+        return f"{code} {detail}".strip()
+    return table[code].format(detail=detail)

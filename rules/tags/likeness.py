@@ -17,7 +17,7 @@ from rules.tags.dates import YEARS, is_calendar, is_date, layout, stamped
 from rules.tags.endings import PRERELEASE, maturity
 from rules.tags.values import HASH, NUMBER, RELEASE, Form, Key, Tag
 
-_ANY_VARIANT = r"(?:[-_+.~].*)?"
+_ANY_VARIANT = r"(?:(?:[-_+.~]|u[0-9]).*)?"
 
 
 class Like:
@@ -25,14 +25,16 @@ class Like:
 
     def __init__(self, tag: Tag, *, any_variant: bool = False) -> None:
         self.tag = tag
-        self._dates = tuple(is_date(str(number)) for number in (*tag.numbers, *tag.revision))
         self._loose = any_variant and tag.form in (Form.VERSION, Form.DATE)
         self._count = len(tag.numbers)
         self._template = NUMBER in tag.prefix or not tag.numbers
         self._year = tag.form is Form.VERSION and tag.numbers[0] < 1000 and max(tag.numbers) < 1000
         self._dotted = self._count > 1
+        self._is_date = tag.form is Form.DATE
         self._layout = layout(tag.text)
         self._fullmatch = re.compile(self._shape(), re.DOTALL).fullmatch
+        self._dates = self._own_dates()
+        self._dateless = True not in self._dates
 
     def key(self, text: str) -> Key | None:
         """What orders a tag among those like it; None where it is not like it."""
@@ -47,21 +49,30 @@ class Like:
         numbers = tuple(map(int, groups[: self._count]))
         if self._template:
             return (numbers, RELEASE, ()) if self._same_dates(groups) else None
-        if self._dotted and is_calendar(numbers) is not (self.tag.form is Form.DATE):
+        if self._dotted and is_calendar(numbers) is not self._is_date:
             return None
         # A year is no version: neither 2024.20 nor 31.12.2024 is newer than 8.1.
         if self._year and (numbers[0] in YEARS or (self._count == 3 and numbers[2] in YEARS and numbers[0] <= 31)):
             return None
         pre, rest = groups[self._count], groups[self._count + 1 :]
-        if not self._same_dates((*groups[: self._count], *rest)):
+        # Fewer than eight characters hold no date; most tags are that short, and a listing has thousands.
+        if not (self._dateless if len(text) < 8 else self._same_dates((*groups[: self._count], *rest))):
             return None
         return numbers, maturity(pre) if pre else RELEASE, tuple(map(int, rest)) if rest else ()
 
     def _same_dates(self, groups: tuple[str, ...]) -> bool:
         """Whether just those numbers are dates that are dates in the tag: `main-41` is not older than `main-20260102`."""
         if max(map(len, groups), default=0) < 8:
-            return True not in self._dates
+            return self._dateless
         return all(is_date(group) is date for group, date in zip(groups, self._dates, strict=False))
+
+    def _own_dates(self) -> tuple[bool, ...]:
+        """Which of the tag's own numbers are dates."""
+        found = self._fullmatch(stamped(self.tag.text) if self._layout else self.tag.text)
+        if found is None:
+            return ()
+        groups = found.groups()
+        return tuple(map(is_date, groups if self._template else (*groups[: self._count], *groups[self._count + 1 :])))
 
     def _shape(self) -> str:
         tag = self.tag
@@ -73,7 +84,7 @@ class Like:
             digits = "[0-9]{1,4}"
         elif self._count == 1 and tag.form is Form.DATE:
             width = len(str(tag.numbers[0]))
-            digits = f"[0-9]{{{width}}}" if self._dates[0] else "[0-9]{5,9}"
+            digits = f"[0-9]{{{width}}}" if width > 9 or is_date(str(tag.numbers[0])) else "[0-9]{5,9}"
         numbers = r"\.".join(f"({digits})" for _ in tag.numbers)
         pre = rf"(?i:({PRERELEASE})(?=[-_+.~]|$))?"
         return re.escape(tag.prefix) + numbers + pre + (_ANY_VARIANT if self._loose else self._fixed(tag.variant, hashes))

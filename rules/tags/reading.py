@@ -79,10 +79,8 @@ def _form(prefix: str, digits: str, numbers: tuple[int, ...], variant: str) -> F
             return Form.DATE
         built = not word and (variant[1:2] == HASH or variant[1:].lower() in BRANCHES)
         return Form.BUILD if built else Form.VERSION
-    if last in RUNTIMES:
-        return Form.VERSION
-    glued = prefix[-1].isalpha()
-    return Form.VERSION if glued and last not in BRANCHES | COUNTERS and len(digits) < 5 else None
+    glued = prefix[-1].isalpha() and last not in BRANCHES | COUNTERS
+    return Form.VERSION if len(digits) < 5 and (glued or last in RUNTIMES) else None
 
 
 def _build(text: str, hashes: frozenset[str]) -> Tag:
