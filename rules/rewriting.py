@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from rules.edits import BadEdit, Edit, Span, apply
 from rules.formats import scan
 from rules.formats.base import Occurrence
+from rules.formats.paths import is_json
 from rules.images import is_digest, is_tag
 from rules.updates import Target
 
@@ -123,7 +124,11 @@ def _addition(data: bytes, occurrence: Occurrence, digest: str) -> Edit:
 def _written(data: bytes, occurrence: Occurrence, tag: str) -> str:
     """The tag as it is to be written: in quotes where it stands by itself without any, and YAML would not read a string."""
     span = occurrence.tag_span
-    return tag if span is None or occurrence.scalar != "whole" or reads_as_string(tag) else _quoted(data, span, tag)
+    if span is None or occurrence.scalar != "whole":
+        return tag
+    if is_json(occurrence.file):  # a number became a text
+        return f'"{tag}"'
+    return tag if reads_as_string(tag) else _quoted(data, span, tag)
 
 
 def _hex(data: bytes, span: Span, digits: str) -> str:

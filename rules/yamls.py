@@ -30,6 +30,7 @@ __all__ = [
     "child",
     "compose",
     "each",
+    "is_utf16",
     "items",
     "text",
     "walk",
@@ -46,6 +47,11 @@ _PROPERTIES = re.compile(r"(?:[&!][^\s,\[\]{}]*\s+)*")  # an anchor and a tag ma
 _BLOCK_HEADER = re.compile(r"[|>][^\n]*\n[ \t\r\n]*")
 
 
+def is_utf16(data: bytes) -> bool:
+    """Whether a file is text of two bytes a character, as some Windows programs write it; such files are not read."""
+    return data[:2] in _UTF16_MARKS
+
+
 def compose(data: bytes) -> list[Node]:
     """The root node of every document; an empty file has none. Raises YamlError. Duplicate keys and anchors are kept."""
     return Source(data).documents
@@ -57,7 +63,7 @@ class Source:
     def __init__(self, data: bytes) -> None:
         if len(data) > SIZE_LIMIT:
             raise YamlError(f"larger than {SIZE_LIMIT // 2**20} MiB")
-        if data[:2] in _UTF16_MARKS:
+        if is_utf16(data):
             raise YamlError("UTF-16 text is not read: save the file as UTF-8")
         try:
             # libyaml does not count a byte order mark at the very start; later ones are characters.

@@ -10,7 +10,7 @@ import re
 from rules.formats import compose, helm_values, kubernetes, kustomize
 from rules.formats.base import File, ManifestFormat, Occurrence, Unread
 from rules.formats.paths import is_json, is_yaml
-from rules.yamls import YamlError
+from rules.yamls import YamlError, is_utf16
 
 _TABLE: tuple[ManifestFormat, ...] = (kustomize, compose, kubernetes, helm_values)  # the particular before the general
 FORMATS = {one.NAME: one for one in _TABLE}
@@ -31,7 +31,8 @@ def scan(path: str, data: bytes) -> tuple[list[Occurrence], Unread | None]:
 
     `path` is relative to the repository's root, with `/` between the parts. A file is read whole or not at all.
     """
-    formats = [one for one in FORMATS.values() if one.wants(path) and one.HINT.search(data)]
+    odd = is_utf16(data)  # nothing can be said of what is in it
+    formats = [one for one in FORMATS.values() if one.wants(path) and (odd or one.HINT.search(data))]
     if not formats or (is_json(path) and not _JSON.search(data)):
         return [], None
     file = File(path, data)

@@ -32,6 +32,7 @@ _LITERAL = re.compile(r"[a-z0-9]")  # an image that is nothing but variables is 
 _PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".svg", ".ico", ".webp", ".iso", ".img", ".qcow2", ".vmdk", ".tar", ".gz")
 LENGTH_LIMIT = 1024  # characters of a reference: a name, a tag and a digest are shorter
 _LINE_LIMIT = 1024  # characters behind a value in which a marker is looked for: a file may be one line of megabytes
+_COMPONENT = re.compile(r"[a-z0-9._-]+\Z")  # the last part of a name, without a tag
 _HEX = re.compile(r"[0-9a-f]{64}\Z")
 _ALGORITHMS = ("sha256:", "sha384:", "sha512:", "blake3:")  # a digest alone; by the grammar it would be an image with a tag
 _IMAGE_KEYS = ("Image", "_image", "-image")
@@ -264,8 +265,8 @@ def _split(parent: str, scalars: Mapping[str, ScalarNode]) -> Iterator[tuple[set
     registry, repository, image, tag = get("registry"), get("repository"), get("image"), get("tag")
     digest = get("digest") or get("sha") or get("sha256")
     if repository and "://" not in repository.value:
-        if image and not tag and (version := get("version")):
-            yield {"image"}, Parts(registry, (repository, image), version, digest)
+        if image and (tag or get("version")) and _COMPONENT.match(image.value):
+            yield {"image"}, Parts(registry, (repository, image), tag or get("version"), digest)
         elif not tag and _is_image(parent) and (version := get("version")):
             yield set(), Parts(registry, (repository,), version, digest)
         elif "tag" in scalars or digest or registry or _is_image(parent):

@@ -115,6 +115,11 @@ def test_what_is_refused_by_name(text: str, targets: list[Target | None], line: 
     assert str(caught.value).startswith(VALUES + ":")
 
 
+def test_a_number_in_json_becomes_a_text() -> None:
+    text = '{"apiVersion":"a/v1","kind":"Web","image":{"repository":"acme/web","tag":1}}'
+    assert moved(text, Target("v2"), path="web.json") == text.replace('"tag":1', '"tag":"v2"')
+
+
 def test_a_tag_in_pieces_is_refused() -> None:
     with pytest.raises(Unprovable, match="one piece"):
         moved("services: {a: {image: 'web:${A:-1}-alpine'}}", Target("2-alpine"), path="compose.yaml")

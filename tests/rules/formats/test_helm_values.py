@@ -41,6 +41,9 @@ from tests.rules.formats.told import DIGEST, HEX, OTHER, found, told
         ("image: {repository: 'acme/web:v1'}", ["1 acme/web:v1"]),
         ("image: {hub: acme.io, image: pilot, tag: v1}", ["1 acme.io/pilot:v1"]),
         ("image: {hub: '', image: pilot, tag: v1}", []),
+        ("image: {repository: acme.io/team, image: web, tag: v1}", ["1 acme.io/team/web:v1"]),
+        ("image: {repository: acme.io/team, image: web, version: v1}", ["1 acme.io/team/web:v1"]),
+        ("web: {repository: acme/web, tag: v1, image: 'acme/other:v2'}", ["1 acme/web:v1", "1 acme/other:v2"]),
         # empty tags and tags that look like something else
         ("image: {repository: acme/web, tag: ''}  # the chart's version", ["1 acme/web"]),
         ("image: {repository: acme/web, tag: }", ["1 acme/web"]),

@@ -49,7 +49,7 @@ def test_documents_of_several_formats_stand_in_one_file() -> None:
         (b"image: web:1\n---\na: 'b\n", 4, "not read as YAML"),
         (b"image: web:1\nb: *nobody\n", 2, "undefined alias"),
         (b"image: web:1\na: caf\xe9\n", 2, "not UTF-8"),
-        (b"\xff\xfei\x00m\x00a\x00g\x00e\x00 image", None, "UTF-16"),
+        ("\ufeffimage: web:1\n".encode("utf-16-le"), None, "UTF-16"),
         (b"image: web:1\nb: \x07\n", 2, "not text"),
         (b"image: web:1\n" + b"a: " + b"[" * 200 + b"]" * 200, 2, "deeper than 100"),
         (b"image: web:1\n" + b"- a\n" * 100, 2, "not read as YAML"),
