@@ -19,17 +19,22 @@ from rules.images import canonical
 from rules.policies.base import Candidate, Choice, Choosing
 from rules.updates import Outcome, Subject, needed, subjects, unanswered, unread, updates
 
+# Questions for one host that are open at once: enough to keep its connections busy, few enough to hold few listings in the air.
+_AT_ONCE = 40
 _Key = tuple[str, Choosing, str | None, str | None]
 _Answer = tuple[Choice, Mapping[str, Candidate]] | str
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """The answers of one pass. `advance` is told after each question how many are done, and of how many."""
+    """The answers of one pass. `advance` is told after each question how many are done, and of how many. Without `losers` the
+    choices keep no word of the candidates that lost, and the memory for them."""
 
     chooser: Chooser
     advance: Callable[[int, int], None] = lambda done, total: None
+    losers: bool = True
     found: dict[_Key, _Answer] = field(default_factory=dict)
+    _turns: dict[str, asyncio.Semaphore] = field(default_factory=dict)
 
     async def outcomes(
         self,
@@ -66,8 +71,10 @@ class Answers:
         # Any spelling of the image will do: they are one for a registry.
         image = subject.places[0].image
         try:
-            choice = await self.chooser.choose(image, subject.choosing, subject.tag, subject.digest)
-            return choice, await self._digests(image, subject, choice)
+            async with self._turns.setdefault(subject.image.partition("/")[0], asyncio.Semaphore(_AT_ONCE)):
+                choice = await self.chooser.choose(image, subject.choosing, subject.tag, subject.digest)
+                choice = choice if self.losers else replace(choice, candidates=())
+                return choice, await self._digests(image, subject, choice)
         except (RegistryError, CurrentMissing) as error:
             return str(error)
 

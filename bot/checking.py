@@ -75,7 +75,7 @@ class Local:
         found, unread = self.read()
         with progress("asking registries") as advance:
             async with Registries(self.accesses, limits=LIMITS) as registries:
-                answers = Answers(Chooser(registries, datetime.now(UTC)), advance)
+                answers = Answers(Chooser(registries, datetime.now(UTC)), advance, losers=False)
                 return await answers.outcomes(found, unread, self.config)
 
 
