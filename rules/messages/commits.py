@@ -14,12 +14,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from rules.images import canonical
-from rules.loops import Marking
 from rules.messages.escaping import clean, plain
 from rules.messages.headlines import LIMIT, short
 from rules.updates import Update, largest
+
+if TYPE_CHECKING:  # every CI system would be loaded with it, also where nothing lands
+    from rules.loops import Marking
 
 PLACES = 50  # that are named one by one
 _SIGNED = "Signed-off-by: "
