@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from rules import globs
 from rules.findings import did_you_mean, one_of
-from rules.policies import alphabetical, auto, digest, newest, none, numerical, ranges, semver
+from rules.policies import alphabetical, auto, digest, follow, newest, none, numerical, ranges, semver
 from rules.policies.base import Choice, Need, Question
 from rules.policies.entry import BadPattern, compiled, unknown_groups
 from rules.policies.settling import left
@@ -29,6 +29,7 @@ POLICIES: dict[str, Policy] = {
     "numerical": numerical,
     "newest": newest,
     "digest": digest,
+    "follow": follow,
     "none": none,
 }
 
@@ -57,7 +58,7 @@ def complaints(said: Mapping[str, Any]) -> Iterator[Complaint]:
     """What is wrong with the keys that one rule sets (those of `Choosing`); other rules may set the others. A key that the
     rule's policy does not read is no fault: a later rule may set another policy."""
     name = said.get("policy")
-    if name is not None and name not in POLICIES and name != "follow":
+    if name is not None and name not in POLICIES:
         yield Complaint(
             "policy", f"there is no policy {name!r}", did_you_mean(str(name), POLICIES) or f"write {one_of(POLICIES)}"
         )

@@ -21,6 +21,19 @@ class Follow:
 
 
 @dataclass(frozen=True, slots=True)
+class Stood:
+    """What stood for an image in a file that others follow, and from when to when (`until` None: it stands there still).
+
+    `text` is `tag`, `tag@digest` or `@digest`; empty where the file names several. `since` None: nobody knows since when."""
+
+    path: str
+    image: str  # canonical
+    text: str
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Choosing:
     """The keys of a rule that say which tag is next (design 4.1), with their defaults."""
 
@@ -116,3 +129,4 @@ class Question:
     current_platforms: frozenset[str] | None = None
     known: Mapping[str, Candidate] = field(default_factory=dict)
     unknown: frozenset[str] = frozenset()  # tags whose missing facts were asked for and could not be had
+    upstream: tuple[Stood, ...] = ()  # policy follow: what stood in the places that are followed, of each its whole history

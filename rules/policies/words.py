@@ -22,7 +22,15 @@ _CHOICES = {
     "digest-digest": "{detail} points to a new digest",
     "digest-pin": "this is the digest that {detail} points to",
     "moved": "its tag points to a new digest",
+    "follow-soaked": "it has stood in {detail}",
     # nothing is
+    "follow-nothing": "the policy follow needs `follow: {{from: …}}`",
+    "follow-nowhere": "the image stands nowhere in {detail}",
+    "follow-mixed": "several tags stand in {detail}, and none of them has soaked everywhere",
+    "follow-same": "what stands here is what has soaked in {detail}",
+    "follow-older": "what has soaked is {detail}, which is behind what stands here",
+    "follow-untagged": "no tag stands in {detail}, only a digest",
+    "follow-gone": "what has soaked is {detail}, and the registry no longer has it",
     "nothing-newer": "nothing newer is there",
     "nothing-newer-alike": "nothing newer is there of the kind {detail}",
     "nothing-higher": "nothing higher is there in {detail}",
@@ -42,6 +50,8 @@ _CHOICES = {
     "none": "a rule leaves it alone (policy: none)",
     "no-policy": "there is no policy {detail}",
     "bad-key": "{detail}",
+    "follow-soaking": "{detail}",
+    "follow-unknown": "nobody knows since when {detail}",
     "held-too-young": "{tag} is not {detail} old yet",
     "held-age-unknown": "nobody tells how old {tag} is, and the rule wants {detail}",
     "held-platforms-missing": "{tag} is not there for {detail}",
@@ -49,6 +59,8 @@ _CHOICES = {
 }
 
 _CANDIDATES = {
+    "follow-standing": "it stands in {detail}, and is not taken from there (yet)",
+    "follow-elsewhere": "it does not stand in {detail}",
     "artefact": "it is a signature or attestation, not an image",
     "ignored": "it matches {detail} under `ignore`",
     "unmatched": "it does not match {detail}",
