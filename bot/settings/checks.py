@@ -9,7 +9,7 @@ import re
 from typing import Annotated, Any
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import BeforeValidator, PlainValidator
+from pydantic import BeforeValidator, PlainValidator, WithJsonSchema
 
 from bot.forges.base import ForgeError
 from bot.forges.git_address import Address, branch_ref
@@ -194,10 +194,12 @@ GitAddress = Annotated[str, BeforeValidator(_git_url)]
 BranchName = Annotated[str, BeforeValidator(_branch)]
 RegistryHost = Annotated[str, BeforeValidator(_host)]
 AuthHost = Annotated[str, BeforeValidator(_auth_host)]
-Listen = Annotated[Any, PlainValidator(_listen)]
+Listen = Annotated[Any, PlainValidator(_listen), WithJsonSchema({"title": "address"})]
 Repository = Annotated[str, BeforeValidator(_repository)]
 Project = Annotated[str, BeforeValidator(_project)]
-State = Annotated[Any, PlainValidator(_state)]
-HookAddress = Annotated[Any, PlainValidator(_hook_address)]
-Permissions = Annotated[Any, PlainValidator(_permissions)]
-Places = Annotated[Any, PlainValidator(_places)]
+State = Annotated[Any, PlainValidator(_state), WithJsonSchema({"title": "address or `{env: NAME}`"})]
+HookAddress = Annotated[
+    Any, PlainValidator(_hook_address), WithJsonSchema({"title": "address, or `{env: NAME}` or `{file: PATH}`"})
+]
+Permissions = Annotated[Any, PlainValidator(_permissions), WithJsonSchema({"title": "mapping"})]
+Places = Annotated[Any, PlainValidator(_places), WithJsonSchema({"title": "mapping"})]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from bot.forges.git_address import Address
 from bot.settings.checks import (
@@ -92,7 +92,7 @@ class GitHubAppModel(Table):
 class GitHubModel(Table):
     """A GitHub, with an App or a token."""
 
-    kind: Literal["github"]
+    kind: Literal["github"] = Field(description="The kind of this row.")
     url: GitHubAddress = Field(GITHUB, description="The base of its API; of an Enterprise Server: `https://HOST/api/v3`.")
     app: Annotated[GitHubAppModel | None, BeforeValidator(_app)] = Field(None, description="The App that is installed there.")
     token: Hidden | None = Field(None, description="A token instead of an App.")
@@ -113,7 +113,7 @@ class GitHubModel(Table):
 class GitLabModel(Table):
     """A GitLab, with the token of a project, a group or a person."""
 
-    kind: Literal["gitlab"]
+    kind: Literal["gitlab"] = Field(description="The kind of this row.")
     url: GitLabAddress = Field(GITLAB, description="Its address, as people see it.")
     token: Hidden = Field(description="An access token with the scope `api`.")
     webhook_secret: Hidden | None = Field(None, description="The secret token that its webhooks carry.")
@@ -126,7 +126,7 @@ class GitLabModel(Table):
 class GitModel(Table):
     """One git repository, by its address alone."""
 
-    kind: Literal["git"]
+    kind: Literal["git"] = Field(description="The kind of this row.")
     url: GitAddress = Field(description="Its address, over file, ssh, https or http.")
     branch: BranchName | None = Field(None, description="The base branch. Left out: the remote's own.")
     ssh_key: HiddenFile | None = Field(None, description="For ssh: the private key.")
@@ -206,7 +206,9 @@ class AppModel(Table):
     mode: ModeWord = Field(
         "merge", description="observe: say what would be done. propose: open requests, never land them. merge: all of it."
     )
-    defaults: Any = Field(None, description="A `.tagboat.yaml` under every repository's own.")
+    defaults: Annotated[Any, WithJsonSchema({"title": "mapping"})] = Field(
+        None, description="A `.tagboat.yaml` under every repository's own."
+    )
     limits: LimitsModel = Field(LimitsModel(), description="What no repository can loosen.")
     repositories_without_file: Annotated[Literal["propose", "ignore"], Word] | None = Field(
         None,

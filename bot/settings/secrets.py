@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import PlainValidator
+from pydantic import PlainValidator, WithJsonSchema
 
 from bot.terminal import UsageError
 from rules.config.fields import Table, wrong
@@ -124,5 +124,5 @@ def _contents(path: Path) -> tuple[str | None, str]:
     return (value, "") if value.strip() else (None, f"{path} is empty")
 
 
-Hidden = Annotated[Source, PlainValidator(source)]
-HiddenFile = Annotated[Source, PlainValidator(file_source)]
+Hidden = Annotated[Source, PlainValidator(source), WithJsonSchema({"title": "`{env: NAME}` or `{file: PATH}`"})]
+HiddenFile = Annotated[Source, PlainValidator(file_source), WithJsonSchema({"title": "`{file: PATH}`"})]

@@ -14,7 +14,16 @@ from types import NoneType
 from typing import Annotated, Any, get_args
 
 import re2
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from rules import durations, globs, schedules
@@ -161,6 +170,7 @@ def _schedule(value: object) -> Schedule:
 
 
 _DURATION_SCHEMA = {
+    "title": "duration",
     "anyOf": [{"type": "string", "pattern": durations.PATTERN}, {"const": 0}],
     "examples": ["3d", "12h", "1h30m"],
 }
@@ -179,7 +189,10 @@ _WINDOW_SCHEMA = {
         },
     ]
 }
-_SCHEDULE_SCHEMA = {"anyOf": [*_WINDOW_SCHEMA["anyOf"], {"type": "array", "items": _WINDOW_SCHEMA, "minItems": 1}]}
+_SCHEDULE_SCHEMA = {
+    "title": "schedule",
+    "anyOf": [*_WINDOW_SCHEMA["anyOf"], {"type": "array", "items": _WINDOW_SCHEMA, "minItems": 1}],
+}
 
 # The file's scalars are texts as they stand: what another reader takes for a number (`range: 1.4`) is one too.
 _TEXT_SCHEMA = WithJsonSchema({"type": ["string", "number"], "minLength": 1})
@@ -190,7 +203,9 @@ Whole = Annotated[int, IsWhole]
 Count = Annotated[int, Field(ge=0), IsWhole]
 Name = Annotated[str, BeforeValidator(_name), _TEXT_SCHEMA]
 Word = BeforeValidator(_word)
-Duration = Annotated[timedelta, PlainValidator(_duration), WithJsonSchema(_DURATION_SCHEMA)]
+Duration = Annotated[
+    timedelta, PlainValidator(_duration), PlainSerializer(durations.text, return_type=str), WithJsonSchema(_DURATION_SCHEMA)
+]
 Glob = Annotated[str, BeforeValidator(_glob), _TEXT_SCHEMA]
 Regexp = Annotated[str, BeforeValidator(_regexp), _TEXT_SCHEMA]
 When = Annotated[Schedule, PlainValidator(_schedule), WithJsonSchema(_SCHEDULE_SCHEMA)]

@@ -95,10 +95,10 @@ class AuthorModel(Table):
 class CommitsModel(Table):
     title: Title = Field(
         titles.DEFAULT,
-        description="The title of a commit and its request. Fields: " + ", ".join("{" + f + "}" for f in titles.FIELDS),
+        description="The title of a commit and its request. Fields: " + ", ".join("`{" + f + "}`" for f in titles.FIELDS),
     )
     marker: Name = Field(
-        "auto", description='What keeps the landing commit from starting a build: auto, none, or a text such as "skip-ci:".'
+        "auto", description='What keeps the landing commit from starting a build: auto, none, or a text such as `"skip-ci:"`.'
     )
     author: AuthorModel | None = Field(None, description="The author of commits, where the forge lets us choose.")
     signoff: Flag = Field(False, description="Add a Signed-off-by line.")

@@ -9,7 +9,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from rules.config.model import FileModel
 
 
-class _Plain(GenerateJsonSchema):
+class Untitled(GenerateJsonSchema):
     """Without the titles that pydantic makes of the names of keys: they say nothing new."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
@@ -18,13 +18,13 @@ class _Plain(GenerateJsonSchema):
 
 def schema() -> dict[str, Any]:
     """The schema, as a value that `json.dumps` takes."""
-    made = FileModel.model_json_schema(schema_generator=_Plain)
+    made = FileModel.model_json_schema(schema_generator=Untitled)
     for name, definition in made["$defs"].items():
         definition["title"] = _words(name)
         for key in definition["properties"].values():
             if key.get("default", ...) is None:
                 del key["default"]
-    return {"$schema": _Plain.schema_dialect, **made, "title": ".tagboat.yaml"}
+    return {"$schema": Untitled.schema_dialect, **made, "title": ".tagboat.yaml"}
 
 
 def _words(name: str) -> str:
