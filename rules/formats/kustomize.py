@@ -25,12 +25,13 @@ from rules.formats import kubernetes
 from rules.formats.base import File, Occurrence
 from rules.formats.paths import is_yaml
 from rules.formats.references import Finder, Parts
-from rules.yamls import child, each, text
+from rules.yamls import child, each, items, text
 
 NAME = "kustomize"
 VERSION = 1
 HINT = re.compile(rb"mage|tagboat:")
 
+_ENTRIES = ("images", "imageTags")
 _FILES = frozenset({"kustomization.yaml", "kustomization.yml", "Kustomization"})
 _KINDS = frozenset({"Kustomization", "Component", None})  # kustomize takes a file without a kind for a Kustomization
 
@@ -48,7 +49,7 @@ def claims(file: File, document: Node | None) -> bool:
 
 def find(file: File, document: Node | None) -> Iterator[Occurrence]:
     finder = Finder(file.path, NAME, file.source)
-    for entry in (*each(child(document, "images")), *each(child(document, "imageTags"))):
+    for entry in (entry for key in _ENTRIES for entry in each(child(document, key))):
         name, tag, digest = (_scalar(entry, *keys) for keys in (("newName", "name"), ("newTag",), ("digest",)))
         says = name is not None and (tag or digest or _scalar(entry, "newName"))
         if name and says and (found := finder.split(Parts(None, (name,), tag, digest))):
@@ -56,8 +57,9 @@ def find(file: File, document: Node | None) -> Iterator[Occurrence]:
     for patch in _patches(document):
         if isinstance(patch, ScalarNode):
             yield from _inline(file, patch)
-    if document is not None:
-        yield from finder.everywhere(document, frozenset({"images", "imageTags"}))
+    for key, value in items(document):
+        if key.value not in _ENTRIES:
+            yield from finder.everywhere(value)
 
 
 def _inline(file: File, patch: ScalarNode) -> Iterator[Occurrence]:

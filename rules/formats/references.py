@@ -88,6 +88,8 @@ class Finder:
 
     def _alone(self, parent: str, key: str, node: ScalarNode) -> Occurrence | None:
         """The image in one scalar, if it may be one by its key."""
+        if not text(node):
+            return None
         if key == "image" or (key == "reference" and parent == "image"):
             return self.scalar(node, bare=parent.endswith("ontainers"))
         if key.endswith(_IMAGE_KEYS) or key == "imageName" or (key == "name" and parent == "image"):

@@ -39,6 +39,7 @@ from tests.rules.formats.told import DIGEST, HEX, OTHER, found, told
         ("web: {repository: acme/web, tag: v1}", ["1 acme/web:v1"]),
         ("image: {registry: acme.io, repository: 'web:v1'}", ["1 acme.io/web:v1"]),
         ("image: {repository: 'acme/web:v1'}", ["1 acme/web:v1"]),
+        ("image: {registry: acme.io, repository: '/web:v1'}", []),
         ("image: {hub: acme.io, image: pilot, tag: v1}", ["1 acme.io/pilot:v1"]),
         ("image: {hub: '', image: pilot, tag: v1}", []),
         ("image: {repository: acme.io/team, image: web, tag: v1}", ["1 acme.io/team/web:v1"]),
@@ -91,10 +92,11 @@ defaults: &image
   repository: web
   tag: &tag 1.4
 web: {image: *image}
+same: {image: {<<: *image, pullPolicy: Always}}
 next: {image: {<<: *image, tag: '1.5'}}
 other: {image: {repository: acme/other, tag: *tag}}
 """
-    assert told("values.yaml", text) == ["3-4 acme.io/web:1.4", "3-6 acme.io/web:1.5", "7-4 acme/other:1.4"]
+    assert told("values.yaml", text) == ["3-4 acme.io/web:1.4", "3-7 acme.io/web:1.5", "8-4 acme/other:1.4"]
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,8 @@ def pod(container: str) -> str:
         ("image: ''", []),
         ("image:", []),
         ("image: ~", []),
+        ("image: null", []),
+        ("image: 'null'", ["5 null"]),
         ("image: {}", []),
         ("image: []", []),
         ("image: https://acme.io/web:1", []),

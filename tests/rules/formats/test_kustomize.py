@@ -112,6 +112,8 @@ def test_a_patch_that_does_not_parse_is_told_with_its_line() -> None:
 def test_values_of_inlined_charts() -> None:
     text = "helmCharts:\n  - name: web\n    version: 1.2.3\n    valuesInline:\n      image: {repository: acme/web, tag: v1}\n"
     assert told("kustomization.yaml", text) == ["5 acme/web:v1"]
+    text = "helmCharts: [{valuesInline: {images: {web: {repository: acme/web, tag: v1}}}}]\n"
+    assert told("kustomization.yaml", text) == ["1 acme/web:v1"]
 
 
 def test_the_marker_on_either_line() -> None:
