@@ -13,92 +13,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from sqlalchemy import Column, DateTime, Index, Integer, MetaData, String, Table, Text, delete, event, func, insert, select
+from sqlalchemy import Table, delete, event, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.types import TypeDecorator
 
-VERSION = 1
+from bot import ledger_tables as tables
+
 _T = TypeVar("_T")
 _CHUNK = 400  # SQLite's oldest limit is 999 bound values a statement
 
 
 class LedgerError(Exception):
     """The ledger could not be opened, read or written; the message is for a person."""
-
-
-class _Moment(TypeDecorator[datetime]):
-    """A moment in UTC. SQLite forgets the zone, so it is put back on reading."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: object) -> datetime | None:
-        return value.astimezone(UTC) if value else None
-
-    def process_result_value(self, value: datetime | None, dialect: object) -> datetime | None:
-        return value.replace(tzinfo=UTC) if value and value.tzinfo is None else value
-
-
-_metadata = MetaData()
-_about = Table("tagboat", _metadata, Column("version", Integer, nullable=False))
-_sights = Table(
-    "sights",
-    _metadata,
-    Column("image", String(512), primary_key=True),
-    Column("tag", String(128), primary_key=True),
-    Column("digest", String(200), primary_key=True, default=""),
-    Column("first_seen", _Moment, nullable=False),
-)
-_holds = Table(
-    "holds",
-    _metadata,
-    Column("id", Integer, primary_key=True),
-    Column("repository", String(512), nullable=False, index=True),
-    Column("image", String(512), nullable=False),
-    Column("path", String(1024), nullable=False, default=""),
-    Column("version", String(200), nullable=False, default=""),
-    Column("reason", Text, nullable=False, default=""),
-    Column("author", String(200), nullable=False, default=""),
-    Column("at", _Moment, nullable=False),
-)
-_attempts = Table(
-    "attempts",
-    _metadata,
-    Column("repository", String(512), primary_key=True),
-    Column("number", Integer, primary_key=True),
-    Column("head", String(64), primary_key=True),
-    Column("failed", Integer, nullable=False),
-    Column("last_http", Integer),
-    Column("at", _Moment, nullable=False),
-)
-_resumes = Table(
-    "resumes",
-    _metadata,
-    Column("repository", String(512), primary_key=True),
-    Column("image", String(512), primary_key=True),
-    Column("path", String(1024), primary_key=True, default=""),
-    Column("at", _Moment, nullable=False),
-)
-_history = Table(
-    "history",
-    _metadata,
-    Column("id", Integer, primary_key=True),
-    Column("at", _Moment, nullable=False, index=True),
-    Column("repository", String(512), nullable=False),
-    Column("kind", String(40), nullable=False),
-    Column("subject", String(512), nullable=False, default=""),
-    Column("detail", Text, nullable=False, default="{}"),
-    Index("history_by_repository", "repository", "id"),
-)
-_manifests = Table(
-    "manifests",
-    _metadata,
-    Column("digest", String(200), primary_key=True),
-    Column("description", Text, nullable=False),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,50 +107,71 @@ class Ledger:
             names = sorted({tag for tag, _ in wanted})
             known: dict[tuple[str, str], datetime] = {}
             for some in _chunks(names):
-                query = select(_sights.c.tag, _sights.c.digest, _sights.c.first_seen).where(
-                    _sights.c.image == image, _sights.c.tag.in_(some)
+                query = select(tables.sights.c.tag, tables.sights.c.digest, tables.sights.c.first_seen).where(
+                    tables.sights.c.image == image, tables.sights.c.tag.in_(some)
                 )
                 known |= {(tag, digest): at for tag, digest, at in await connection.execute(query)}
             fresh = [{"image": image, "tag": t, "digest": d, "first_seen": now} for t, d in sorted(wanted - known.keys())]
             for some_rows in _chunks(fresh):
-                await connection.execute(self._insert_new(_sights).values(list(some_rows)))
+                await connection.execute(self._insert_new(tables.sights).values(list(some_rows)))
         return {tag: known.get((tag, digest), now) for tag, digest in wanted}
+
+    async def sights(self, image: str) -> dict[str, datetime]:
+        """When each tag of an image was first seen, as far as that is remembered."""
+        query = (
+            select(tables.sights.c.tag, func.min(tables.sights.c.first_seen))
+            .where(tables.sights.c.image == image)
+            .group_by(tables.sights.c.tag)
+        )
+        async with self._engine.connect() as connection:
+            rows = (await connection.execute(query)).all()
+        return {tag: at if at.tzinfo else at.replace(tzinfo=UTC) for tag, at in rows}
 
     async def hold(self, hold: Hold) -> None:
         """Remember a person's hold or skip; the same one again replaces the earlier."""
         async with self._writing() as connection:
-            await connection.execute(delete(_holds).where(*_same_hold(hold.repository, hold.image, hold.path, hold.version)))
-            await connection.execute(insert(_holds).values(**asdict(hold)))
+            await connection.execute(
+                delete(tables.holds).where(*_same_hold(hold.repository, hold.image, hold.path, hold.version))
+            )
+            await connection.execute(insert(tables.holds).values(**asdict(hold)))
 
     async def resume(self, repository: str, image: str, path: str = "", *, at: datetime | None = None) -> int:
         """Lift every hold and skip on an image (in one place, or everywhere); how many there were. What people said by closing or
         reverting before `at` (now, where left out) counts no more either."""
-        where = [_holds.c.repository == repository, _holds.c.image == image]
+        where = [tables.holds.c.repository == repository, tables.holds.c.image == image]
         if path:
-            where.append(_holds.c.path == path)
+            where.append(tables.holds.c.path == path)
         row = {"repository": repository, "image": image, "path": path}
         async with self._writing() as connection:
-            count = int((await connection.execute(delete(_holds).where(*where))).rowcount)
-            await connection.execute(delete(_resumes).where(*(_resumes.c[key] == value for key, value in row.items())))
-            await connection.execute(insert(_resumes).values(**row, at=at or datetime.now(UTC)))
+            count = int((await connection.execute(delete(tables.holds).where(*where))).rowcount)
+            await connection.execute(
+                delete(tables.resumes).where(*(tables.resumes.c[key] == value for key, value in row.items()))
+            )
+            await connection.execute(insert(tables.resumes).values(**row, at=at or datetime.now(UTC)))
             return count
 
     async def resumed(self, repository: str) -> dict[tuple[str, str], datetime]:
         """When somebody last said `resume` in a repository, by image and path (empty: everywhere)."""
-        query = select(_resumes.c.image, _resumes.c.path, _resumes.c.at).where(_resumes.c.repository == repository)
+        query = select(tables.resumes.c.image, tables.resumes.c.path, tables.resumes.c.at).where(
+            tables.resumes.c.repository == repository
+        )
         async with self._engine.connect() as connection:
             return {(image, path): at for image, path, at in await connection.execute(query)}
 
     async def holds(self, repository: str) -> Sequence[Hold]:
         """The asked-for holds of a repository, oldest first."""
-        columns = [column for column in _holds.c if column.name != "id"]
+        columns = [column for column in tables.holds.c if column.name != "id"]
         async with self._engine.connect() as connection:
-            rows = await connection.execute(select(*columns).where(_holds.c.repository == repository).order_by(_holds.c.id))
+            rows = await connection.execute(
+                select(*columns).where(tables.holds.c.repository == repository).order_by(tables.holds.c.id)
+            )
             return [Hold(**row) for row in rows.mappings()]
 
     async def attempts(self, repository: str, number: int, head: str) -> Attempts:
         """The refused landings of a request at this very head."""
-        query = select(_attempts.c.failed, _attempts.c.last_http, _attempts.c.at).where(*_same_head(repository, number, head))
+        query = select(tables.attempts.c.failed, tables.attempts.c.last_http, tables.attempts.c.at).where(
+            *_same_head(repository, number, head)
+        )
         async with self._engine.connect() as connection:
             row = (await connection.execute(query)).one_or_none()
             return Attempts(*row) if row else Attempts()
@@ -231,9 +180,9 @@ class Ledger:
         """Remember that the forge refused to land this head."""
         before = await self.attempts(repository, number, head)
         async with self._writing() as connection:
-            await connection.execute(delete(_attempts).where(*_same_head(repository, number, head)))
+            await connection.execute(delete(tables.attempts).where(*_same_head(repository, number, head)))
             row = {"repository": repository, "number": number, "head": head, "failed": before.failed + 1, "last_http": status}
-            await connection.execute(insert(_attempts).values(**row, at=at or datetime.now(UTC)))
+            await connection.execute(insert(tables.attempts).values(**row, at=at or datetime.now(UTC)))
 
     async def record(self, *events: Event) -> None:
         """Add to the history."""
@@ -243,17 +192,17 @@ class Ledger:
         ]
         if rows:
             async with self._writing() as connection:
-                await connection.execute(insert(_history), rows)
+                await connection.execute(insert(tables.history), rows)
 
     async def history(
         self, repository: str | None = None, *, kinds: Sequence[EventKind] = (), limit: int = 100
     ) -> Sequence[Event]:
         """The newest events (of these kinds, where some are named), newest first."""
-        query = select(_history).order_by(_history.c.id.desc()).limit(limit)
+        query = select(tables.history).order_by(tables.history.c.id.desc()).limit(limit)
         if repository is not None:
-            query = query.where(_history.c.repository == repository)
+            query = query.where(tables.history.c.repository == repository)
         if kinds:
-            query = query.where(_history.c.kind.in_(kinds))
+            query = query.where(tables.history.c.kind.in_(kinds))
         async with self._engine.connect() as connection:
             return [
                 Event(row["at"], row["repository"], row["kind"], row["subject"], json.loads(row["detail"]))
@@ -263,17 +212,17 @@ class Ledger:
     async def forget(self, before: datetime) -> int:
         """Drop history older than a moment; how much it was. Sights and holds stay."""
         async with self._writing() as connection:
-            return int((await connection.execute(delete(_history).where(_history.c.at < before))).rowcount)
+            return int((await connection.execute(delete(tables.history).where(tables.history.c.at < before))).rowcount)
 
     async def manifest(self, digest: str) -> str | None:
         """What was kept for a digest. Content behind a digest never changes, so this is for ever."""
         async with self._engine.connect() as connection:
-            query = select(_manifests.c.description).where(_manifests.c.digest == digest)
+            query = select(tables.manifests.c.description).where(tables.manifests.c.digest == digest)
             return (await connection.execute(query)).scalar_one_or_none()
 
     async def keep_manifest(self, digest: str, description: str) -> None:
         async with self._writing() as connection:
-            await connection.execute(self._insert_new(_manifests).values(digest=digest, description=description))
+            await connection.execute(self._insert_new(tables.manifests).values(digest=digest, description=description))
 
     def _insert_new(self, table: Table) -> Any:
         # Two workers may learn the same thing at the same moment; the first one's row stands.
@@ -304,12 +253,12 @@ class _Writing:
 
 def _migrate(connection: Connection) -> None:
     """Bring a ledger to this version; one that is newer than the program is refused, not guessed at."""
-    _metadata.create_all(connection)
-    found = connection.execute(select(func.max(_about.c.version))).scalar()
+    tables.metadata.create_all(connection)
+    found = connection.execute(select(func.max(tables.about.c.version))).scalar()
     if found is None:
-        connection.execute(insert(_about).values(version=VERSION))
-    elif found > VERSION:
-        raise LedgerError(f"the ledger has version {found}, this program knows {VERSION}: update tagboat")
+        connection.execute(insert(tables.about).values(version=tables.VERSION))
+    elif found > tables.VERSION:
+        raise LedgerError(f"the ledger has version {found}, this program knows {tables.VERSION}: update tagboat")
 
 
 def _driver_url(url: str) -> str:
@@ -336,11 +285,16 @@ def _tune_sqlite(connection: Any, record: object) -> None:
 
 
 def _same_hold(repository: str, image: str, path: str, version: str) -> tuple[Any, ...]:
-    return (_holds.c.repository == repository, _holds.c.image == image, _holds.c.path == path, _holds.c.version == version)
+    return (
+        tables.holds.c.repository == repository,
+        tables.holds.c.image == image,
+        tables.holds.c.path == path,
+        tables.holds.c.version == version,
+    )
 
 
 def _same_head(repository: str, number: int, head: str) -> tuple[Any, ...]:
-    return (_attempts.c.repository == repository, _attempts.c.number == number, _attempts.c.head == head)
+    return (tables.attempts.c.repository == repository, tables.attempts.c.number == number, tables.attempts.c.head == head)
 
 
 def _chunks(items: Sequence[_T]) -> Iterable[Sequence[_T]]:
