@@ -45,7 +45,7 @@ class Local:
         checkout = Checkout.at(path)
         settings = operator(app)
         try:
-            data = checkout.read(FILE) if (checkout.root / FILE).is_file() else b""
+            data = checkout.read(FILE) if os.path.lexists(checkout.root / FILE) else b""
             file = str(checkout.root / FILE)
             config = load(data, file=file) if settings is None else _under(settings, data, file)
         except Unreadable as error:

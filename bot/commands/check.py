@@ -68,7 +68,7 @@ def check(
             say_json(as_row(update))
     elif not diff:
         table(_COLUMNS, map(_cells, updates), styles=_STYLES)
-    problems = list(complaints(outcomes))
+    problems = [*map(str, local.config.notes), *complaints(outcomes)]
     trouble = failed(outcomes)
     if write or diff:
         wishes = to_write(updates, lambda update: major or names_majors(local.config, update))

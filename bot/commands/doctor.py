@@ -18,14 +18,12 @@ from cyclopts import Parameter
 
 from bot.checkout import Checkout, Unreadable
 from bot.origin import Origin
-from bot.settings import FILE as APP_FILE
 from bot.settings import load as load_settings
 from bot.terminal import DONE, FAILED, UsageError, complain, say, say_json, table
 from rules import ci
 from rules.ci.base import ForgeName
 from rules.ci.proof import Case, Row, prove
 from rules.config import FILE, Config, ConfigError, load
-from rules.findings import Broken
 from rules.formats import is_manifest, scan
 from rules.images import canonical
 from rules.loops import is_definition
@@ -69,7 +67,7 @@ def doctor(
     rows = [row for one in forges for row in prove(case, one)]
     _show(rows, case, forges, json=json)
     sys.stdout.flush()
-    for problem in problems:
+    for problem in (*map(str, config.notes), *problems):
         complain(problem)
     return FAILED if problems or any(row.loop or row.verdict == "blocked" for row in rows) else DONE
 
@@ -109,7 +107,7 @@ def _cells(row: Row) -> tuple[object, ...]:
 def _config(checkout: Checkout) -> Config:
     """The repository's own file. Raises UsageError where it is broken."""
     try:
-        data = checkout.read(FILE) if checkout.only is None and (checkout.root / FILE).is_file() else b""
+        data = checkout.read(FILE) if checkout.only is None and os.path.lexists(checkout.root / FILE) else b""
         return load(data, file=FILE)
     except Unreadable as error:
         raise UsageError(f"{FILE}: {error}") from None
@@ -119,13 +117,7 @@ def _config(checkout: Checkout) -> Config:
 
 def _check_settings(app: Path | None, problems: list[str]) -> None:
     """Read the server's settings, where there are some, and name what is wrong with them."""
-    path = app or Path(APP_FILE)
-    if app is None and not path.is_file():
-        return
-    try:
-        settings = load_settings(path, os.environ)
-    except Broken as error:
-        raise UsageError(str(error)) from None
+    settings = load_settings(app, os.environ)
     if app is not None:
         problems += [str(one) for one in settings.missing]
 
