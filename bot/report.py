@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
 from typing import Literal
 
+from bot.forges.base import Standing
 from rules.formats.base import Occurrence
 from rules.proposals import Wishes
 from rules.requests import PullRequest
@@ -35,7 +36,8 @@ class Report:
     """The notes of one pass over one repository, in the order in which things happened.
 
     `wishes` is what ought to be by the last look, every place that stays as it is with its reason among it; `requests` are ours
-    as the last look found them; `places` are all the images that stand there.
+    as the last look found them; `places` are all the images that stand there; `standings`
+    say how each open request stands that was decided about.
     """
 
     repository: str
@@ -43,6 +45,7 @@ class Report:
     wishes: tuple[Wishes, ...] = ()
     requests: tuple[PullRequest, ...] = ()
     places: tuple[Occurrence, ...] = ()
+    standings: Mapping[int, Standing] = field(default_factory=dict)
 
     def add(self, kind: Kind, where: str, reason: str, *, title: str = "", url: str = "", wake: datetime | None = None) -> None:
         note = Note(kind, where, reason, title, url, wake)

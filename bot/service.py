@@ -133,10 +133,26 @@ class Service:
                 await self.notebook.stands(repository, images)
             except LedgerError as error:
                 log.error("places not written down", why=str(error))
+        await self._sighted(report)
         self.metrics.passes.labels("failed" if report.failed else "changed" if report.changed else "quiet").inc()
         for note in report.of("opened", "refreshed", "closed", "landed", "pushed"):
             self.metrics.effects.labels(note.kind).inc()
         self._gauge()
+
+    async def _sighted(self, report: Report) -> None:
+        """Remember when the tags that stand somewhere, or are to, were first seen: the dashboard tells days by that."""
+        tags: dict[str, set[tuple[str, str | None]]] = {}
+        for place in report.places:
+            if place.tag is not None:
+                tags.setdefault(canonical(place.image), set()).add((place.tag, None))
+        for update in (one for wish in report.wishes for proposal in wish.proposals for one in proposal.updates):
+            if update.target.tag is not None:
+                tags.setdefault(canonical(update.occurrence.image), set()).add((update.target.tag, None))
+        try:
+            for image, some in tags.items():
+                await self.app.ledger.first_seen(image, some, self.app.clock())
+        except LedgerError as error:
+            log.error("first sights not written down", why=str(error))
 
     def _gauge(self) -> None:
         """The gauges of all repositories, from their last reports."""

@@ -60,5 +60,5 @@ async def _tell(ref: ImageRef, server: str, token: str) -> int:
                 return DONE
             complain(f"{server} answered {answer.status}: {words}")
     except (aiohttp.ClientError, TimeoutError) as error:
-        complain(f"{server} could not be told: {error or type(error).__name__}")
+        complain(f"{server} could not be told: {str(error) or type(error).__name__}")
     return FAILED

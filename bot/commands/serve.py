@@ -49,6 +49,7 @@ async def _until_told(path: Path | None) -> tuple[bool, int]:
     from bot.ledger import LedgerError
     from bot.service import Service
     from bot.settings import load
+    from bot.web.pages.routes import add_pages
     from bot.web.server import application
     from bot.web.server import serve as listen
 
@@ -75,7 +76,9 @@ async def _until_told(path: Path | None) -> tuple[bool, int]:
         async with await App.open(settings) as app:
             service = await Service.start(app)
             try:
-                runner = await listen(application(service), *settings.listen)
+                doors = application(service)
+                add_pages(doors)
+                runner = await listen(doors, *settings.listen)
             except OSError as error:
                 complain(f"cannot listen on {settings.listen[0]}:{settings.listen[1]}: {error.strerror}")
                 await service.stop(0)

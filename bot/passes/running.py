@@ -23,6 +23,7 @@ from rules.proposals import Wishes
 from rules.requests import PullRequest, Push
 
 _ROUNDS = 200
+_PAUSES = (1.0, 2.0, 4.0)  # seconds
 
 
 class Pass:
@@ -38,6 +39,7 @@ class Pass:
         self._hands = Hands(forge, tools.ledger, report, self._now, tools.fault, tools.mode == "observe")
         self._decided: Decided | None = None
         self._verdicts: dict[int, Verdict] = {}
+        self._pauses = list(_PAUSES)
 
     async def run(self) -> None:
         """Look, decide, act, until nothing lands any more. Raises what a look can raise, and LedgerError."""
@@ -47,8 +49,8 @@ class Pass:
             author = seen.config.commits.author
             self._forge.commit_as((author.name, author.email) if author else None, seen.config.commits.signoff)
             word = await word_of(tools.ledger, self._forge.name)
-            self._decided = await decide(self._forge, tools.memory, seen, self._answers, word, self._now)
-            if not await self._act(self._decided):
+            self._decided = await decide(self._forge, tools.memory, seen, self._answers, word, self._now, tools.ledger)
+            if not await self._act(self._decided) and not await self._worth_waiting():
                 break
         await self._show()
 
@@ -67,6 +69,13 @@ class Pass:
         await lander.land(candidates)
         self._verdicts = lander.verdicts
         return lander.again
+
+    async def _worth_waiting(self) -> bool:
+        """After a landing the forge works out anew whether the others can be merged: a moment is given to it, a few times."""
+        if not self._pauses or not any(self._report.of("landed")) or not any(one.is_computing for one in self._verdicts.values()):
+            return False
+        await self._tools.sleep(self._pauses.pop(0))
+        return True
 
     def _witness(self, decided: Decided) -> Witness:
         seen, tools = decided.seen, self._tools
@@ -94,6 +103,7 @@ class Pass:
             return
         report.wishes, report.requests = decided.wishes, decided.seen.look.requests
         report.places = tuple(place for view in decided.seen.views for place in view.occurrences)
+        report.standings = {number: verdict.standing for number, verdict in self._verdicts.items()}
         for verdict in self._verdicts.values():
             _tell(verdict, report)
         for one in (*decided.actions, *decided.pushes):
