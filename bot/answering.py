@@ -7,7 +7,7 @@ it is. What was answered is remembered for as long as the object lives, so that 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
@@ -16,12 +16,13 @@ from bot.registries.base import RegistryError
 from rules.config import Config
 from rules.formats.base import Occurrence, Unread
 from rules.images import canonical
-from rules.policies.base import Candidate, Choice, Choosing
+from rules.policies.base import Candidate, Choice, Choosing, Stood
+from rules.promotion import upstream
 from rules.updates import Outcome, Subject, needed, subjects, unanswered, unread, updates
 
 # Questions for one host that are open at once: enough to keep its connections busy, few enough to hold few listings in the air.
 _AT_ONCE = 40
-_Key = tuple[str, Choosing, str | None, str | None]
+_Key = tuple[str, Choosing, str | None, str | None, tuple[Stood, ...]]
 _Answer = tuple[Choice, Mapping[str, Candidate]] | str
 
 
@@ -42,14 +43,16 @@ class Answers:
         files: Iterable[Unread],
         config: Config,
         flux: Mapping[str, Choosing] | None = None,
+        stood: Sequence[Stood] = (),
     ) -> list[Outcome]:
-        """What becomes of every place of a base branch. `files` are those that could not be read. May raise LedgerError."""
+        """What becomes of every place of a base branch. `files` are those that could not be read, `stood` what stood in places
+        that others follow (policy follow). May raise LedgerError."""
         asked, answered = subjects(occurrences, config, flux)
         done = 0
 
         async def answer(subject: Subject) -> list[Outcome]:
             nonlocal done
-            outcomes = await self._answer(subject)
+            outcomes = await self._answer(subject, upstream(subject.choosing, subject.image, stood))
             done += 1
             self.advance(done, len(asked))
             return outcomes
@@ -57,22 +60,22 @@ class Answers:
         found = await asyncio.gather(*map(answer, asked))
         return [*answered, *unread(files), *chain.from_iterable(found)]
 
-    async def _answer(self, subject: Subject) -> list[Outcome]:
-        key = (subject.image, subject.choosing, subject.tag, subject.digest)
+    async def _answer(self, subject: Subject, followed: tuple[Stood, ...]) -> list[Outcome]:
+        key = (subject.image, subject.choosing, subject.tag, subject.digest, followed)
         if key not in self.found:
-            self.found[key] = await self._ask(subject)
+            self.found[key] = await self._ask(subject, followed)
         answer = self.found[key]
         if isinstance(answer, str):
             return [*unanswered(subject, answer)]
         return updates(subject, *answer, self.chooser.now)
 
-    async def _ask(self, subject: Subject) -> _Answer:
+    async def _ask(self, subject: Subject, followed: tuple[Stood, ...]) -> _Answer:
         """The choice for a subject with the digests that belong to it, or why there is none."""
         # Any spelling of the image will do: they are one for a registry.
         image = subject.places[0].image
         try:
             async with self._turns.setdefault(subject.image.partition("/")[0], asyncio.Semaphore(_AT_ONCE)):
-                choice = await self.chooser.choose(image, subject.choosing, subject.tag, subject.digest)
+                choice = await self.chooser.choose(image, subject.choosing, subject.tag, subject.digest, followed)
                 choice = choice if self.losers else replace(choice, candidates=())
                 return choice, await self._digests(image, subject, choice)
         except (RegistryError, CurrentMissing) as error:

@@ -20,6 +20,7 @@ from rules.config import FILE, Config, load
 from rules.findings import Broken
 from rules.formats import is_manifest, scan
 from rules.formats.base import Occurrence, Unread
+from rules.promotion import watched
 from rules.rewriting import Unprovable, rewrite
 from rules.updates import Outcome, Target, Trouble, Update
 
@@ -76,7 +77,7 @@ class Local:
         with progress("asking registries") as advance:
             async with Registries(self.accesses, limits=LIMITS) as registries:
                 answers = Answers(Chooser(registries, datetime.now(UTC)), advance, losers=False)
-                return await answers.outcomes(found, unread, self.config)
+                return await answers.outcomes(found, unread, self.config, stood=watched(found, self.config))
 
 
 def operator(app: Path | None) -> Settings | None:

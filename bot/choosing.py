@@ -11,7 +11,7 @@ from typing import Protocol
 from bot.registries.base import Description
 from rules.images import canonical
 from rules.policies import choose
-from rules.policies.base import Candidate, Choice, Choosing, Need, Question
+from rules.policies.base import Candidate, Choice, Choosing, Need, Question, Stood
 
 _ROUNDS = 40  # a policy asks for one fallback candidate a round; past this nothing is chosen
 
@@ -52,8 +52,10 @@ class Chooser:
     sights: FirstSights | None = None
     repository: str | None = None
 
-    async def choose(self, image: str, choosing: Choosing, tag: str | None, digest: str | None) -> Choice:
-        """The policy's answer for an image that stands at `tag` and `digest`.
+    async def choose(
+        self, image: str, choosing: Choosing, tag: str | None, digest: str | None, upstream: tuple[Stood, ...] = ()
+    ) -> Choice:
+        """The policy's answer for an image that stands at `tag` and `digest`; `upstream` is what stood where it follows others.
 
         Raises RegistryError where a fact could not be had, CurrentMissing where the listing lacks what stands there.
         """
@@ -63,7 +65,7 @@ class Chooser:
         known: dict[str, Candidate] = {}
         if choosing.min_age:
             known = await self._ages(image, tags)
-        question = Question(choosing, tag, tags, self.now, current_digest=digest, known=known)
+        question = Question(choosing, tag, tags, self.now, current_digest=digest, known=known, upstream=upstream)
         ask: Callable[[Question], Choice | Need] = choose
         for _ in range(_ROUNDS):
             match ask(question):

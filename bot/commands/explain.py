@@ -21,6 +21,7 @@ from rules.images import BadReference, ImageRef, canonical
 from rules.messages import counts, why_not
 from rules.policies import words
 from rules.policies.base import Choice, Choosing
+from rules.promotion import upstream, watched
 from rules.updates import Subject, Trouble, subjects
 
 _STYLES = {"verdict": "cyan", "reason": "dim"}
@@ -101,13 +102,16 @@ def _nowhere(reference: ImageRef, local: Local) -> Case:
 
 
 async def _ask(local: Local, cases: Iterable[Case]) -> Sequence[Choice | str]:
-    """The choice for each case, or why there is none."""
+    """The choice for each case, or why there is none. What is followed (policy follow) has no history here."""
+    stood = watched(local.read()[0], local.config)
     async with Registries(local.accesses, limits=LIMITS) as registries:
         chooser = Chooser(registries, datetime.now(UTC))
 
         async def one(case: Case) -> Choice | str:
             try:
-                return await chooser.choose(case.image, case.choosing, case.tag, case.digest)
+                return await chooser.choose(
+                    case.image, case.choosing, case.tag, case.digest, upstream(case.choosing, case.image, stood)
+                )
             except (RegistryError, CurrentMissing) as error:
                 return str(error)
 

@@ -10,11 +10,13 @@ from bot.answering import Answers
 from bot.forges.base import Forge
 from bot.ledger import Event, Ledger
 from bot.looking import Memory, Seen, View
+from bot.passes import promoting
 from bot.passes.marking import Marker
 from rules import holds
 from rules.holds import Hold
 from rules.messages import on_branch
 from rules.plan import Action, Terms, apart, plan, pushes
+from rules.promotion import undisturbed
 from rules.proposals import Ground, Proposal, Source, Wishes, propose
 from rules.records import Record
 from rules.requests import SETTLING, Leave, PullRequest, Push, Resumed
@@ -57,11 +59,13 @@ async def word_of(ledger: Ledger | None, repository: str) -> Word:
     return Word(tuple(asked), await ledger.resumed(repository), tuple(map(_landed, events)))
 
 
-async def decide(forge: Forge, memory: Memory, seen: Seen, answers: Answers, word: Word, now: datetime) -> Decided:
+async def decide(
+    forge: Forge, memory: Memory, seen: Seen, answers: Answers, word: Word, now: datetime, ledger: Ledger | None = None
+) -> Decided:
     """The plan for a repository as it was seen."""
     requests = seen.look.requests
     markers = {view.base: Marker(forge.kind, forge.name, seen, view) for view in seen.views}
-    wishes = [await _wish(forge, memory, seen, view, answers, word, now, markers[view.base]) for view in seen.views]
+    wishes = [await _wish(forge, memory, seen, view, answers, word, now, markers[view.base], ledger) for view in seen.views]
     wishes += [Wishes(base, troubles=(Trouble("", None, "", "there is no such branch", base),)) for base in seen.missing]
     config = seen.config
     terms = Terms(
@@ -75,10 +79,20 @@ async def decide(forge: Forge, memory: Memory, seen: Seen, answers: Answers, wor
 
 
 async def _wish(
-    forge: Forge, memory: Memory, seen: Seen, view: View, answers: Answers, word: Word, now: datetime, marker: Marker
+    forge: Forge,
+    memory: Memory,
+    seen: Seen,
+    view: View,
+    answers: Answers,
+    word: Word,
+    now: datetime,
+    marker: Marker,
+    ledger: Ledger | None,
 ) -> Wishes:
     """What ought to be, for one base branch."""
-    outcomes = await answers.outcomes(view.occurrences, view.unread, seen.config)
+    stood = await promoting.stood(ledger, forge.name, view, seen.config, now)
+    outcomes = await answers.outcomes(view.occurrences, view.unread, seen.config, stood=stood)
+    outcomes = undisturbed(outcomes, stood, seen.config, now)
     gated = holds.gate(outcomes, held(seen.look.requests, outcomes, view.base, word, now), view.base)
     ground = await _ground(forge, memory, seen, view, gated)
     found = propose(gated, ground)
