@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import assert_never
+from typing import Literal, assert_never
 
 from bot.forges.base import Forge, ForgeError, Moved
 from bot.ledger import Event, EventKind, Ledger
@@ -13,7 +13,9 @@ from bot.report import Report
 from rules.messages import Message
 from rules.plan import Action, Close, Leave, Open, PullRequest, Refresh
 from rules.proposals import Proposal
+from rules.records import targets
 
+_TARGETS = 200
 FAULT_POINTS = (
     "before open",
     "after open",
@@ -78,11 +80,12 @@ class Hands:
         written = await self.carry_out([Refresh(request, wanted, True, reason)], {request.base: head})
         return written.get(proposal.stream.key)
 
-    async def landed(self, request: PullRequest, message: Message, commit: str | None, reason: str) -> None:
+    async def landed(self, request: PullRequest, proposal: Proposal, message: Message, commit: str | None, reason: str) -> None:
         """Put a landing into the report and the history. `commit` None: the forge took it over."""
         title = message.headline
         self.report.add("landed", f"!{request.number}", reason, title=title, url=request.url)
-        await self.remember("landed", request, {"title": title, "reason": reason, "commit": commit})
+        detail = {"title": title, "reason": reason, "commit": commit, "base": request.base, "targets": rows(proposal)}
+        await self.remember("landed", request, detail)
 
     async def refused(self, request: PullRequest, status: int | None, reason: str) -> None:
         """Remember that the forge did not land a request."""
@@ -105,13 +108,13 @@ class Hands:
                 self.fault("before open")
                 request = await self.forge.open(proposal, heads[proposal.stream.base])
                 self.fault("after open")
-                await self._note("opened", request, "a better tag", proposal.title)
+                await self._note("opened", request, "a better tag", proposal.title, proposal)
                 return request
             case Refresh(old, proposal, rewrite, reason):
                 self.fault("before refresh")
                 request = await self.forge.refresh(old, proposal, heads[proposal.stream.base], rewrite=rewrite)
                 self.fault("after refresh")
-                await self._note("refreshed", request, reason, proposal.title)
+                await self._note("refreshed", request, reason, proposal.title, proposal)
                 return request if rewrite else replace(request, readiness=request.readiness or old.readiness)
             case Close(request, reason):
                 self.fault("before close")
@@ -122,11 +125,18 @@ class Hands:
             case _:
                 assert_never(action)
 
-    async def _note(self, kind: EventKind, request: PullRequest, reason: str, title: str) -> None:
+    async def _note(
+        self,
+        kind: Literal["opened", "refreshed", "closed"],
+        request: PullRequest,
+        reason: str,
+        title: str,
+        proposal: Proposal | None = None,
+    ) -> None:
         """Put an effect into the report and the history."""
-        if kind in ("opened", "refreshed", "closed"):
-            self.report.add(kind, f"!{request.number}", reason, title=title, url=request.url)
-        await self.remember(kind, request, {"title": title, "reason": reason})
+        self.report.add(kind, f"!{request.number}", reason, title=title, url=request.url)
+        detail: dict[str, object] = {"title": title, "reason": reason, "base": request.base}
+        await self.remember(kind, request, detail | ({"targets": rows(proposal)} if proposal else {}))
 
     def _would(self, action: Open | Refresh | Close) -> None:
         match action:
@@ -138,6 +148,11 @@ class Hands:
                 self.report.add("would", f"!{request.number}", f"close: {reason}", title=request.title, url=request.url)
             case _:
                 assert_never(action)
+
+
+def rows(proposal: Proposal) -> list[tuple[str, str, str, str]]:
+    """What a proposal changes, as the history keeps it: file, image, old, new."""
+    return list(targets(proposal.updates)[:_TARGETS])
 
 
 def _where(action: Action) -> str:

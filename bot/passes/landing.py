@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import assert_never
 
 from bot.acting import Hands
@@ -28,6 +29,7 @@ WORDS: dict[type[MergeDecision], str] = {Merge: "merge", UpdateBranch: "update",
 _SIGNS = {"github": "#", "gitlab": "!"}
 # Conditions that a branch which was just brought up to date still waits for: it keeps its place meanwhile.
 _ON_ITS_WAY = frozenset({"checks", "forge"})
+_PATIENCE = timedelta(hours=2)  # past this, checks that say nothing hold up nobody else
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,12 @@ class Verdict:
     @property
     def standing(self) -> Standing:
         return Standing(WORDS[type(self.decision)], self.decision.reason, self.conditions)
+
+    @property
+    def is_computing(self) -> bool:
+        """Whether nothing is missing but the forge's own word, which it may give in a moment."""
+        missing = [one for one in self.conditions if one.met is not True]
+        return isinstance(self.decision, Wait) and bool(missing) and all(one.name == "forge" for one in missing)
 
 
 @dataclass(slots=True)
@@ -73,7 +81,8 @@ class Lander:
                 continue
             rule = one.proposal.automerge
             if rule is None:
-                self._say(one, Wait("a person lands it"))
+                pushed = "a person pushed to its branch, and lands it" if one.request.edited_by_person else "a person lands it"
+                self._say(one, Wait(pushed))
             elif one.request.readiness is None:
                 self._say(one, Wait("it was written just now; its checks are looked at in the next pass"))
             elif await self._one(one, rule):
@@ -91,7 +100,7 @@ class Lander:
                 return await self._merge(one, rule, decision)
             case UpdateBranch():
                 await self._update(one, decision)
-            case Wait() if _is_on_its_way(self.verdicts[one.request.number]):
+            case Wait() if _is_on_its_way(self.verdicts[one.request.number], facts):
                 self._lanes.setdefault(one.request.base, one.request.number)
             case Wait() | Block() | Skip():
                 pass
@@ -141,7 +150,7 @@ class Lander:
             case Landed(commit):
                 del self.verdicts[request.number]
                 self.again = self.again or commit is not None
-                await hands.landed(request, message, commit, marking.reason)
+                await hands.landed(request, one.proposal, message, commit, marking.reason)
                 return commit is not None
             case NotLanded(status, reason):
                 self._say(one, Wait(f"the forge refused the landing: {reason}"))
@@ -175,9 +184,12 @@ def _reference(kind: ForgeKind, number: int) -> str:
     return f"{_SIGNS[kind]}{number}" if kind in _SIGNS else ""
 
 
-def _is_on_its_way(verdict: Verdict) -> bool:
+def _is_on_its_way(verdict: Verdict, facts: Facts) -> bool:
+    """Whether all that is missing are its checks, and something was heard of them lately."""
     missing = [one for one in verdict.conditions if one.met is not True]
-    return bool(missing) and all(one.met is None and one.name in _ON_ITS_WAY for one in missing)
+    heard = max((check.at for check in facts.readiness.checks if check.at), default=facts.request.created_at)
+    waits = bool(missing) and all(one.met is None and one.name in _ON_ITS_WAY for one in missing)
+    return waits and heard is not None and facts.now - heard < _PATIENCE
 
 
 def conflicting(candidates: Iterable[Candidate]) -> list[Candidate]:

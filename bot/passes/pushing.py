@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bot.acting import Hands
+from bot.acting import Hands, rows
 from bot.forges.base import ForgeError, Moved
 from bot.passes.marking import Marker
 from bot.passes.tools import Mode
 from bot.report import Kind
 from rules.loops import Refusal
 from rules.messages import landing
-from rules.proposals import Proposal
-from rules.records import targets
 from rules.requests import Push
 
-_TARGETS = 200
 _HELD_BACK: Mapping[Mode, tuple[Kind, str]] = {
     "observe": ("would", "push"),
     "propose": ("left", "nothing is pushed with `mode: propose`"),
@@ -58,11 +55,7 @@ async def push(hands: Hands, pushes: Sequence[Push], heads: Mapping[str, str], m
         tips[base], moved = commit, True
         touched |= mine
         hands.report.add("pushed", commit[:12], marking.reason, title=message.headline)
-        await hands.remember("pushed", proposal.stream.subject, _detail(proposal, message.headline, commit))
+        # The targets serve to notice when a person takes the commit back.
+        detail = {"title": message.headline, "commit": commit, "base": base, "targets": rows(proposal)}
+        await hands.remember("pushed", proposal.stream.subject, detail)
     return moved
-
-
-def _detail(proposal: Proposal, title: str, commit: str) -> dict[str, object]:
-    """What the history keeps; the targets serve to notice when a person takes the commit back."""
-    rows = targets(proposal.updates)[:_TARGETS]
-    return {"title": title, "commit": commit, "base": proposal.stream.base, "targets": rows}

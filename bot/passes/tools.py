@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
@@ -20,8 +21,8 @@ def _now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """`mode` observe: say what would be done; propose: never land; merge: all of it. `fault` is called at each fault point
-    (`bot.acting.FAULT_POINTS`): there tests pull the plug."""
+    """`mode` observe: say what would be done; propose: never land; merge: all of it. `sleep` is how a pass waits for a forge that
+    is computing. `fault` is called at each fault point (`bot.acting.FAULT_POINTS`): there tests pull the plug."""
 
     listings: Listings
     ledger: Ledger | None = None
@@ -29,3 +30,4 @@ class Tools:
     mode: Mode = "merge"
     clock: Callable[[], datetime] = _now
     fault: Callable[[str], None] = lambda point: None
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
