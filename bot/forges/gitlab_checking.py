@@ -15,16 +15,18 @@ from typing import Any
 from cachetools import LRUCache
 
 from bot.forges.base import ForgeError, Limited
-from bot.forges.gitlab_people import Us
+from bot.forges.gitlab_people import DEVELOPER, MAINTAINER, Us, role_of
 from bot.forges.gitlab_readiness import Answers, protection, readiness
-from bot.forges.gitlab_requests import is_open, request_of
+from bot.forges.gitlab_requests import head_of, is_open, request_of
 from bot.forges.gitlab_session import Declined
-from bot.forges.gitlab_wire import Lane
+from bot.forges.gitlab_wire import Lane, quoted
 from rules.requests import PullRequest
 
 Json = Mapping[str, Any]
 
 _NEWEST = 50
+_LOOKING = frozenset({"unchecked", "checking", "preparing", "approvals_syncing"})
+_PAUSES = (0.3, 0.7, 1.5)
 # With one of these, only what is watched can change the answer.
 _SETTLED = frozenset(
     {
@@ -133,9 +135,7 @@ class Checker:
         old = self._readings.get(number)
         if old is not None and old.key == key and not self._has_moved(row) and _settled(old.request):
             return old
-        request = await self.lane.get(
-            f"/merge_requests/{number}", include_diverged_commits_count="true", include_rebase_in_progress="true"
-        )
+        request = await self._single(number)
         same = old is not None and old.key == key and request.get("sha") == old.request.get("sha")
         approvals, reviewers, commits, on_train = await asyncio.gather(
             _known(old.approvals) if old and same else self._approvals(number),
@@ -146,11 +146,22 @@ class Checker:
         pipelines = await self._of(request)
         merged = [str(one["sha"]) for one in pipelines if one.get("sha") != request.get("sha") and one.get("sha")]
         parents = {sha: await self._parents_of(sha) for sha in dict.fromkeys(merged[:5])}
-        if "user" not in request and base is not None and "can_push" in base:
-            request = {**request, "user": {"can_merge": base["can_push"]}}
+        if "user" not in request and (right := _may_merge(project, base)) is not None:
+            request = {**request, "user": {"can_merge": right}}
         reading = Reading(key, request, approvals, reviewers, pipelines, commits, on_train, parents)
         self._readings[number] = reading
         return reading
+
+    async def _single(self, number: int) -> Json:
+        """A request by itself. GitLab begins to look at it when it is asked, and is often done a moment later."""
+        for pause in (*_PAUSES, None):
+            request: Json = await self.lane.get(
+                f"/merge_requests/{number}", include_diverged_commits_count="true", include_rebase_in_progress="true"
+            )
+            if pause is None or request.get("detailed_merge_status") not in _LOOKING:
+                break
+            await self.lane.wire.clock.sleep(pause)
+        return request
 
     def _has_moved(self, row: Json) -> bool:
         return self._moved is None or any(_is_of(pipeline, row) for pipeline in self._moved)
@@ -187,12 +198,23 @@ class Checker:
         kept = self._commits.get(number)
         if kept is not None and kept[0] == head:
             return kept[1]
-        rows = await self.lane.all(f"/merge_requests/{number}/commits")
+        rows = await self._rows(request)
         newest = next((one for one in rows if one.get("id") == head), rows[0] if rows else {})
         fork = rows[0]["parent_ids"] if len(rows) == 1 and len(rows[0].get("parent_ids") or ()) == 1 else [None]
-        found = Commits(str(newest.get("message") or ""), not all(us.made(one, self.emails) for one in rows), fork[0])
+        ours = head_of(str(request.get("description") or "")) == head or all(us.made(one, self.emails) for one in rows)
+        found = Commits(str(newest.get("message") or ""), not ours, fork[0])
         self._commits[number] = (head, found)
         return found
+
+    async def _rows(self, request: Json) -> list[Json]:
+        """The commits of a request; where they are not to be had, the newest one."""
+        try:
+            return await self.lane.all(f"/merge_requests/{request['iid']}/commits")
+        except Declined as declined:
+            if declined.status != 404:
+                raise
+        branch = await self.lane.find(f"/repository/branches/{quoted(str(request['source_branch']))}")
+        return [branch["commit"]] if branch is not None else []
 
     async def _of(self, request: Json) -> Sequence[Json]:
         """The pipelines that may say something of a request: GitLab's own choice, and what runs for its head."""
@@ -241,6 +263,16 @@ async def _known(value: Any) -> Any:
 
 def _settled(request: Json) -> bool:
     return request.get("state") == "opened" and request.get("detailed_merge_status") in _SETTLED
+
+
+def _may_merge(project: Json, base: Json | None) -> bool | None:
+    """Whether we may merge, where the request does not say: by the target branch, else by our role."""
+    if base is None:
+        return None
+    if "can_push" in base:
+        return bool(base["can_push"])
+    role = role_of(project)
+    return None if role is None else role >= (MAINTAINER if base.get("protected") else DEVELOPER)
 
 
 def _head(base: Json | None) -> object:

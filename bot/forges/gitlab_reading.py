@@ -125,6 +125,8 @@ class Reader:
             return differences(await self.tree(fork), await self.tree(head))
         sides = await asyncio.gather(*(self._file(path, ref) for path in paths for ref in (fork, head)))
         before, after = dict(zip(paths, sides[::2], strict=True)), dict(zip(paths, sides[1::2], strict=True))
+        if any(before[path] == after[path] for path in paths):  # it could not be read this way
+            return differences(await self.tree(fork), await self.tree(head))
         return differences({p: e for p, e in before.items() if e}, {p: e for p, e in after.items() if e})
 
     async def _paths(self, fork: str, head: str) -> list[str]:
@@ -144,7 +146,7 @@ class Reader:
         try:
             answer = await self._lane.ask("head", f"/repository/files/{quoted(path)}", {"ref": ref})
         except Declined as declined:
-            if declined.status == 404:
+            if declined.status in (404, 405):
                 return None
             raise
         oid = answer.headers.get("x-gitlab-blob-id")

@@ -20,6 +20,8 @@ Json = Mapping[str, Any]
 
 # How a branch of ours ends, whatever its prefix (`Stream.mark`).
 _MARKED = re.compile(r"-[0-9a-f]{8}\Z")
+# The head that we wrote, at the end of a description: an instance may put other names under our commits than our own.
+_HEAD_LINE = re.compile(r"<!-- tagboat: head ([0-9a-f]{40,64}) -->\s*\Z")
 _FIRST_PAGES = 3
 _ENDED_KEPT = 400
 
@@ -94,7 +96,7 @@ def request_of(row: Json, us: Us) -> PullRequest:
     state: Literal["open", "closed", "merged"] = "open"
     if not is_open(row):
         state = "merged" if row.get("state") == "merged" else "closed"
-    body = str(row.get("description") or "")
+    body = _HEAD_LINE.sub("", str(row.get("description") or ""))
     return PullRequest(
         number=int(row["iid"]),
         branch=str(row["source_branch"]),
@@ -112,6 +114,17 @@ def request_of(row: Json, us: Us) -> PullRequest:
         landed=landed(row),
         record=record_of(body),
     )
+
+
+def with_head(text: str, head: str) -> str:
+    """A description that says which head we wrote."""
+    return f"{text.rstrip()}\n<!-- tagboat: head {head} -->\n"
+
+
+def head_of(description: str) -> str | None:
+    """The head that a description names. Whoever may edit it can write another: good for planning, never for merging."""
+    found = _HEAD_LINE.search(description)
+    return found[1] if found else None
 
 
 def landed(row: Json) -> str | None:

@@ -44,11 +44,11 @@ _VARIABLE = re.compile(r"/(?:\d+|[0-9a-f]{40,64}|[^/]*%2F[^/]*)(?=/|$)|(?<=/file
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Times are in seconds. GitLab.com allows 2,000 requests a minute, the smallest Dedicated 1,200: so at most 20 a second."""
+    """Times are in seconds. A GitLab says in its answers how much it allows, or sets no limit; `per_second` is a courtesy."""
 
     threads: int = 12
-    per_second: float = 20
-    burst: int = 100
+    per_second: float = 60
+    burst: int = 200
     connect_timeout: float = 10
     read_timeout: float = 30
     total_timeout: float = 120
@@ -185,10 +185,13 @@ class Wire:
         return Limited(f"GitLab's limits: again from {until:%H:%M:%S} UTC", until)
 
     def _heed(self, headers: Mapping[str, str]) -> None:
-        """An allowance that is used up is not tried out."""
-        left, reset = headers.get("ratelimit-remaining", ""), headers.get("ratelimit-reset", "")
-        if left.strip() == "0" and reset.strip().isdecimal():
-            self._hold(max(0.0, float(reset.strip()[:12]) - self.clock.wall()))
+        """The last tenth of an allowance is spread over what is left of its time; one that is used up is not tried out."""
+        named = ("ratelimit-limit", "ratelimit-remaining", "ratelimit-reset")
+        limit, left, reset = (headers.get(name, "").strip()[:12] for name in named)
+        if not (left.isdecimal() and reset.isdecimal()) or float(left) > float(limit if limit.isdecimal() else 0) / 10:
+            return
+        until = max(0.0, float(reset) - self.clock.wall())
+        self._hold(until / float(left) if float(left) else until)
 
     def _failed(self, message: str) -> Unreachable:
         self._failures += 1

@@ -21,7 +21,7 @@ from bot.forges.git_objects import blob_id
 from bot.forges.gitlab_checking import Checker, Written
 from bot.forges.gitlab_notes import harmless
 from bot.forges.gitlab_people import People
-from bot.forges.gitlab_requests import Table, is_open, request_of
+from bot.forges.gitlab_requests import Table, is_open, request_of, with_head
 from bot.forges.gitlab_session import Declined
 from bot.forges.gitlab_wire import Lane, quoted
 from rules import messages
@@ -136,13 +136,13 @@ class Writer:
     async def _take_over(self, there: Json, proposal: Proposal, onto: str) -> str:
         """Write over a branch by our name that has no request, if what is on it is ours."""
         us, head = await self._people.us(), there["commit"]
+        if (stands := await self._stands(there, proposal, onto)) is not None:
+            self._checker.written[proposal.branch] = Written(stands, await self._signed(proposal.message), onto)
+            return stands
         if not us.made(head, self._checker.emails) and head.get("id") != onto and not there.get("merged"):
             raise Denied(
                 f"{self._name()}: the branch {proposal.branch!r} has commits that are not Tagboat's; delete or rename it"
             )
-        if (stands := await self._stands(there, proposal, onto)) is not None:
-            self._checker.written[proposal.branch] = Written(stands, await self._signed(proposal.message), onto)
-            return stands
         return await self.write(proposal, onto, force=True)
 
     async def _create(self, proposal: Proposal, head: str) -> PullRequest:
@@ -150,7 +150,7 @@ class Writer:
             "source_branch": proposal.branch,
             "target_branch": proposal.stream.base,
             "title": proposal.title[:_TITLE_LIMIT],
-            "description": harmless(proposal.body),
+            "description": with_head(harmless(proposal.body), head),
             "remove_source_branch": True,
         }
         if labels := _labels(proposal.labels):
@@ -198,17 +198,17 @@ class Writer:
                 await self._rescue(request, head if there is not None else None, stands)
                 self._fault("refresh:checked")
             head = stands
-        row = await self._reword(request, proposal)
+        row = await self._reword(request, proposal, head)
         self._fault("refresh:words")
         row = {**row, "sha": head}
         self._table.put(row)
         return request_of(row, await self._people.us())
 
-    async def _reword(self, request: PullRequest, proposal: Proposal) -> Json:
+    async def _reword(self, request: PullRequest, proposal: Proposal, head: str) -> Json:
         """Title, description, labels and people, where they are not as wished."""
         row = self._table.rows.get(request.number) or {}
         body: dict[str, Any] = {}
-        title, text = proposal.title[:_TITLE_LIMIT], harmless(proposal.body)
+        title, text = proposal.title[:_TITLE_LIMIT], with_head(harmless(proposal.body), head)
         if row.get("title") != title:
             body["title"] = title
         if (row.get("description") or "").rstrip() != text.rstrip():
@@ -311,7 +311,10 @@ class Writer:
         return str(commit["id"])
 
     async def _last_commit(self, path: str, ref: str) -> dict[str, str]:
-        answer = await self._lane.ask("head", f"/repository/files/{quoted(path)}", {"ref": ref})
+        try:
+            answer = await self._lane.ask("head", f"/repository/files/{quoted(path)}", {"ref": ref})
+        except Declined:  # then the write itself is refused
+            return {}
         last = answer.headers.get("x-gitlab-last-commit-id")
         return {"last_commit_id": last} if last else {}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from bot.forges.gitlab import GitLabForge
 from tests.bot.forges.gitlab_setting import BRANCH, LANDING, Setting, at, setting, wish
 from tests.servers.gitlab import Rule, drop, status, truncated
 from tests.servers.gitlab.rules import Act
+
+_HEAD = re.compile("head [0-9a-f]{40}")
 
 
 class Killed(BaseException):
@@ -75,7 +78,7 @@ def outcome(gitlab: Setting) -> dict[str, object]:
         "branches": {name: gitlab.repo.git("rev-parse", f"{name}^{{tree}}") for name in gitlab.repo.branches()},
         "main": sorted(str(gitlab.repo.info(one)["message"]) for one in gitlab.repo.log("main")),
         "requests": {
-            number: (one.state, one.title, one.description, one.labels, gitlab.notes(number))
+            number: (one.state, one.title, _HEAD.sub("", one.description), one.labels, gitlab.notes(number))
             for number, one in gitlab.project.merges.items()
         },
         "issues": [one.description for one in gitlab.project.issues],

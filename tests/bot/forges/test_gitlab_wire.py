@@ -203,6 +203,16 @@ async def test_an_allowance_that_is_used_up_is_not_tried_out() -> None:
         assert slept.waits == [pytest.approx(12, abs=1)]
 
 
+@pytest.mark.parametrize(("left", "waits"), [("201", []), ("40", [pytest.approx(0.5, abs=0.1)])])
+async def test_the_last_tenth_of_an_allowance_is_spread_out(left: str, waits: list[float]) -> None:
+    reset = str(1_780_000_000 + 1000 + 20)
+    running_out = reply(200, b"{}", {"RateLimit-Limit": "2000", "RateLimit-Remaining": left, "RateLimit-Reset": reset})
+    async with wired(running_out, OK) as (wire, _, slept):
+        await wire.ask("get", "/x")
+        await wire.ask("get", "/x")
+        assert slept.waits == waits
+
+
 async def test_a_busy_lock_is_waited_for() -> None:
     busy = reply(409, b'{"message": "409 Conflict: Resource lock is held"}', {"Content-Type": "application/json"})
     async with wired(busy, OK) as (wire, server, _):
