@@ -23,6 +23,7 @@ _REGULAR = frozenset({"100644", "100755"})
 _BYTES_KEPT = 64 * 1024 * 1024
 _FILES_KEPT = 500_000
 _CONFIGS_KEPT = 4096
+_REPOSITORIES_KEPT = 20_000
 _CONFIG_LIMIT = 1024 * 1024
 
 
@@ -55,10 +56,13 @@ class Seen:
 @dataclass(slots=True)
 class Memory:
     """What passes remember of each other, to read only what changed. Commits and blobs are named by what they hold, so one memory
-    serves all repositories under the same operator's settings. Losing it costs requests, nothing else."""
+    serves all repositories under the same operator's settings. `bases` are the base branches that a repository's configuration
+    named last, `said` is what was last commented on a request. Losing it costs requests, nothing else."""
 
     scanner: Scanner = field(default_factory=Scanner)
     configs: LRUCache[str, Config] = field(default_factory=lambda: LRUCache(maxsize=_CONFIGS_KEPT))
+    bases: LRUCache[tuple[str, str], tuple[str, ...]] = field(default_factory=lambda: LRUCache(maxsize=_REPOSITORIES_KEPT))
+    said: LRUCache[tuple[str, str, int], str] = field(default_factory=lambda: LRUCache(maxsize=_REPOSITORIES_KEPT))
     trees: LRUCache[str, Mapping[str, Entry]] = field(default_factory=lambda: LRUCache(maxsize=_FILES_KEPT, getsizeof=_files))
     views: LRUCache[tuple[str, str, str], View] = field(default_factory=lambda: LRUCache(maxsize=_FILES_KEPT, getsizeof=_places))
     blobs: LRUCache[str, bytes] = field(default_factory=lambda: LRUCache(maxsize=_BYTES_KEPT, getsizeof=len))
@@ -105,13 +109,15 @@ async def look(forge: Forge, memory: Memory, terms: Terms) -> Seen:
 
     Raises ForgeError, ConfigError (a broken `.tagboat.yaml`: nothing is done), or NoConfig.
     """
-    seen = await forge.look()
+    asked = memory.bases.get((forge.kind, forge.name), ())
+    seen = await forge.look(asked)
     default = seen.project.default_branch
     if default not in seen.heads:
         raise NoConfig("the repository is empty")
     oid, config = await _config(forge, memory, seen.heads[default], terms)
     bases = tuple(config.base_branches) or (default,)
-    if set(bases) - seen.heads.keys():
+    memory.bases[forge.kind, forge.name] = tuple(config.base_branches)
+    if set(bases) - {default, *asked}:
         seen = await forge.look(bases)
     there = [base for base in bases if base in seen.heads]
     views = [await _view(forge, memory, base, seen.heads[base], oid, config) for base in there]

@@ -29,6 +29,7 @@ WORDS: dict[type[MergeDecision], str] = {Merge: "merge", UpdateBranch: "update",
 _SIGNS = {"github": "#", "gitlab": "!"}
 # Conditions that a branch which was just brought up to date still waits for: it keeps its place meanwhile.
 _ON_ITS_WAY = frozenset({"checks", "forge"})
+_SOON = timedelta(minutes=2)
 _PATIENCE = timedelta(hours=2)  # past this, checks that say nothing hold up nobody else
 
 
@@ -84,7 +85,8 @@ class Lander:
                 pushed = "a person pushed to its branch, and lands it" if one.request.edited_by_person else "a person lands it"
                 self._say(one, Wait(pushed))
             elif one.request.readiness is None:
-                self._say(one, Wait("it was written just now; its checks are looked at in the next pass"))
+                soon = self.witness.now + _SOON
+                self._say(one, Wait("it was written just now; its checks are looked at in the next pass", soon))
             elif await self._one(one, rule):
                 done.add(one.request.base)
 
@@ -153,7 +155,7 @@ class Lander:
                 await hands.landed(request, one.proposal, message, commit, marking.reason)
                 return commit is not None
             case NotLanded(status, reason):
-                self._say(one, Wait(f"the forge refused the landing: {reason}"))
+                self._say(one, Wait(f"the forge refused the landing: {reason}", self.witness.now + _SOON))
                 await hands.refused(request, status, reason)
                 return False
             case _:

@@ -18,6 +18,7 @@ from bot.passes.landing import Candidate, Lander, Verdict, conflicting
 from bot.passes.tools import Tools
 from bot.report import Report
 from rules.merging import Block, Merge, Skip, UpdateBranch, Wait
+from rules.messages import left_to_you
 from rules.plan import Close, Leave, Open, Refresh
 from rules.proposals import Wishes
 from rules.requests import PullRequest, Push
@@ -84,17 +85,25 @@ class Pass:
         )
 
     async def _show(self) -> None:
-        """Tell people on each request that lands by rule how it stands."""
+        """Tell people on each request that lands by rule how it stands, and on one that they pushed to that it is theirs."""
         if self._tools.mode == "observe":
             return
         for verdict in self._verdicts.values():
-            request = verdict.candidate.request
-            if verdict.candidate.proposal.automerge is None or not verdict.conditions:
-                continue
+            request, proposal = verdict.candidate.request, verdict.candidate.proposal
             try:
-                await self._forge.show(request, verdict.standing)
+                if request.edited_by_person:
+                    await self._leave_to_them(request, proposal.title)
+                if proposal.automerge is not None and verdict.conditions:
+                    await self._forge.show(request, verdict.standing)
             except ForgeError as error:
                 self._report.add("trouble", f"!{request.number}", str(error), title=request.title, url=request.url)
+
+    async def _leave_to_them(self, request: PullRequest, wish: str) -> None:
+        """Say once on a request that a person pushed to its branch, and what it would be by now."""
+        key, text = (self._forge.kind, self._forge.name, request.number), left_to_you(wish if wish != request.title else "")
+        if self._tools.memory.said.get(key) != text:
+            await self._forge.comment(request, text)
+            self._tools.memory.said[key] = text
 
     def settle(self) -> None:
         """Write down what the last round found, once nothing more will happen."""

@@ -11,6 +11,7 @@ import pytest
 from bot.forges.base import Change, NotLanded, Unreachable
 from bot.forges.git_objects import blob_id
 from bot.ledger import Ledger
+from bot.looking import Memory
 from bot.passes import Terms, Tools, one_pass
 from bot.passes.comparing import Foreign, Outdated, compare
 from bot.registries.base import Description, RegistryError
@@ -62,12 +63,14 @@ class Bay:
     now: datetime = NOW
     slept: list[float] = field(default_factory=list)
 
-    async def run(self) -> Report:
+    async def run(self, memory: Memory | None = None) -> Report:
+        """One pass, by a process that remembers nothing unless it is given its memory."""
+
         async def sleep(seconds: float) -> None:
             self.slept.append(seconds)
 
         self.forge.asked.clear()
-        tools = Tools(self.shelf, self.ledger, clock=lambda: self.now, sleep=sleep)
+        tools = Tools(self.shelf, self.ledger, memory or Memory(), clock=lambda: self.now, sleep=sleep)
         return await one_pass(self.forge, Terms(), tools)
 
 
@@ -262,3 +265,25 @@ SAME = Change("a.yaml", blob_id(b"old", "sha1"), blob_id(b"new", "sha1"), "10064
 )
 def test_the_change_is_held_against_the_proposal(changes: list[Change], expected: type) -> None:
     assert isinstance(compare(PROPOSAL, changes, "sha1"), expected)
+
+
+async def test_a_branch_that_a_person_pushed_to_is_left_to_them_and_that_is_said_once() -> None:
+    here = await bay(MemoryForge(files(1)))
+    await here.run()
+    here.forge.requests[1] = replace(here.forge.requests[1], edited_by_person=True)
+    here.shelf.images["acme/app0"] = ("1.0.0", "1.0.1", "1.0.2")
+    memory = Memory()
+    for expected in (["comment 1"], []):
+        await here.run(memory)
+        assert here.forge.effects == expected
+
+
+async def test_base_branches_are_asked_for_at_once() -> None:
+    """One look where nothing moved, also where the configuration names its base branches."""
+    forge = MemoryForge(files(1))
+    forge.files[".tagboat.yaml"] += b"base_branches: [main]\n"
+    here, memory = await bay(forge), Memory()
+    await here.run(memory)
+    await here.run(memory)
+    await here.run(memory)
+    assert forge.asked == ["look"]
