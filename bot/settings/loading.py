@@ -76,7 +76,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
 def parse(data: bytes, file: Path | None, folder: Path, environ: Mapping[str, str]) -> Settings:
     """The settings that a file's content says; its relative paths begin at `folder`. Raises BadSettings."""
     try:
-        tree = read(data, str(file or FILE))
+        tree = read(data, str(file or FILE), _SIZE_LIMIT)
         model, wrong = build(AppModel, tree)
         findings = [*tree.findings, *wrong]
         building = _Building(tree, folder, environ, findings)

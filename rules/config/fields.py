@@ -33,6 +33,7 @@ from rules.schedules import Schedule
 _TRUE = frozenset({"true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON"})
 _FALSE = frozenset({"false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF"})
 _LINE_LIMIT = 500
+_REGEXP_MEMORY = 256 * 1024  # bytes; a file may hold many, and each takes its time to be read
 
 
 def wrong(message: str, suggestion: str = "", at: Path = ()) -> PydanticCustomError:
@@ -151,11 +152,13 @@ def _regexp(value: object) -> str:
     found = _name(value)
     options = re2.Options()
     options.log_errors = False
+    options.max_mem = _REGEXP_MEMORY
     try:
         re2.compile(found, options)
     except re2.error as error:
         said = error.args[0].decode("utf-8", "replace") if error.args and isinstance(error.args[0], bytes) else str(error)
-        hint = "RE2 has no look-around and no back-references" if "(?" in found or "escape" in said else ""
+        missing = re.search(r"\(\?<?[=!]", found) or "escape" in said
+        hint = "RE2 has no look-around and no back-references" if missing else ""
         raise wrong(f"{shown(found)!r} is not a regular expression of RE2: {said}", hint) from None
     return found
 

@@ -117,8 +117,12 @@ class FileModel(Table):
         "1", description="The version of this file's grammar: 1."
     )
     files: FilesModel = Field(FilesModel(), description="Which files are read.")
-    rules: tuple[RuleModel, ...] = Field((), description="What applies to which image. Later rules override earlier ones.")
-    freeze: tuple[FreezeModel, ...] = Field((), description="Stretches of time in which nothing is proposed or landed.")
+    rules: tuple[RuleModel, ...] = Field(
+        (), max_length=500, description="What applies to which image. Later rules override earlier ones."
+    )
+    freeze: tuple[FreezeModel, ...] = Field(
+        (), max_length=500, description="Stretches of time in which nothing is proposed or landed."
+    )
     loop: LoopModel = Field(LoopModel(), description="The breaker of CI loops.")
     dashboard_issue: Flag = Field(False, description="Keep an issue that shows everything that is open, waiting or held.")
     commits: CommitsModel = Field(CommitsModel(), description="How commits look.")

@@ -17,7 +17,7 @@ from rules.findings import Broken, Finding
 from rules.yamls import Source, YamlError
 
 Path = tuple[int | str, ...]
-_SIZE_LIMIT = 1024 * 1024  # bytes
+SIZE_LIMIT = 256 * 1024  # bytes
 _NODE_LIMIT = 50_000  # after aliases are followed
 _DEPTH_LIMIT = 40
 _WORD = re.compile(r"[\w-]{1,60}\Z")
@@ -70,10 +70,10 @@ def _part(part: int | str) -> str:
     return f"[{part if isinstance(part, int) else ascii(part[:40])}]"
 
 
-def read(data: bytes, file: str) -> Tree:
+def read(data: bytes, file: str, size_limit: int = SIZE_LIMIT) -> Tree:
     """The one document of a YAML file; an empty file is a tree without data. Raises Broken where there is no such document."""
-    if len(data) > _SIZE_LIMIT:
-        raise Broken([Finding(file, None, "", f"the file is larger than {_SIZE_LIMIT // 1024} KiB")])
+    if len(data) > size_limit:
+        raise Broken([Finding(file, None, "", f"the file is larger than {size_limit // 1024} KiB")])
     try:
         source = Source(data)
         documents = source.documents

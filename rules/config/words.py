@@ -12,6 +12,7 @@ from rules.config.fields import Table, kind_of, shown
 from rules.config.tree import Path, Tree
 from rules.findings import Finding, did_you_mean, one_of
 
+_MANY = 100  # findings; nobody reads more, and each takes its time to be put into words
 _Model = TypeVar("_Model", bound=Table)
 
 
@@ -20,7 +21,11 @@ def build(model: type[_Model], tree: Tree) -> tuple[_Model | None, list[Finding]
     try:
         return model.model_validate({} if tree.data is None else tree.data), []
     except ValidationError as error:
-        return None, [finding for details in error.errors(include_url=False) for finding in _findings(model, tree, details)]
+        faults = error.errors(include_url=False)
+        found = [finding for details in faults[:_MANY] for finding in _findings(model, tree, details)]
+        if len(faults) > _MANY:
+            found.append(Finding(tree.file, None, "", f"{len(faults)} things are wrong; these are the first"))
+        return None, found
 
 
 def _findings(model: type[Table], tree: Tree, error: ErrorDetails) -> Iterator[Finding]:
@@ -54,6 +59,8 @@ def _words(model: type[Table], path: Path, error: ErrorDetails) -> tuple[str, st
             if isinstance(value, (str, bool, int)):
                 return f"{shown(value)!r} is not allowed: write {one_of(known)}", did_you_mean(str(value), known)
             return f"has to be {one_of(known)}, not {kind_of(value)}", ""
+        case "too_long":
+            return f"has more than {context['max_length']} items", ""
         case "greater_than_equal":
             return f"has to be at least {context['ge']}", ""
         case "less_than_equal":

@@ -3,6 +3,8 @@
 # ruff: noqa: E501  # a row is a line, however much is said
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from rules.config import ConfigError, load
@@ -139,7 +141,7 @@ YAML = [
     (b"rules: [\x00]", [":1: this is not YAML: not text: control characters are not allowed"]),
     (b"version: 1\n# caf\xe9\n", [":2: this is not YAML: not UTF-8 text"]),
     ("version: 1".encode("utf-16"), [": this is not YAML: UTF-16 text is not read: save the file as UTF-8"]),
-    (b"#" * (1024 * 1024 + 1), [": the file is larger than 1024 KiB"]),
+    (b"#" * (256 * 1024 + 1), [": the file is larger than 256 KiB"]),
     ("rules: " + "[" * 50 + "]" * 50, [":1: the file is nested deeper than 40 levels"]),
     ("a: " + "[" * 200 + "]" * 200, [":1: this is not YAML: nested deeper than 100 levels"]),
     ("a: " + "{a: " * 5000, [":1: this is not YAML: nested deeper than 100 levels"]),
@@ -148,7 +150,9 @@ YAML = [
         "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 9)),
         [":1: the file has more than 50000 values, aliases followed"],
     ),
-    ("rules: [" + "{pin: true}," * 30000 + "]", [":1: the file has more than 50000 values, aliases followed"]),
+    ("files: {include: [" + "a," * 50000 + "]}", [":1: the file has more than 50000 values, aliases followed"]),
+    ("rules: [" + "{pin: true}," * 501 + "]", [":1: rules: has more than 500 items"]),
+    ("rules: [{tags: '(?i)\\pL{200}'}]", [r":1: rules[0].tags: '(?i)\\pL{200}' is not a regular expression of RE2: pattern too large - compile failed"]),
 ]  # fmt: skip
 
 SEVERAL = [
@@ -223,3 +227,31 @@ def test_what_is_fine(text: str) -> None:
 def test_the_file_is_named_as_the_reader_knows_it() -> None:
     with pytest.raises(ConfigError, match=r"^acme/gitops/\.tagboat\.yaml:1: x: unknown key"):
         load(b"x: 1", file="acme/gitops/.tagboat.yaml")
+
+
+def test_of_very_many_findings_the_first_are_told() -> None:
+    found = said("".join(f"k{number}: 1\n" for number in range(5000)))
+    assert len(found) == 101
+    assert found[0] == ": 5000 things are wrong; these are the first"
+    assert found[1].startswith(":1: k0: unknown key")
+
+
+# Each is as large as a file may be, and made to take long.
+SLOW = {
+    "regular expressions": "rules:\n" + "".join(f"- {{tags: '(?i)\\pL{{3}}{number}'}}\n" for number in range(500)),
+    "wrong regular expressions": "rules:\n" + "- {tags: '(?i)\\pL{200}'}\n" * 500,
+    "globs": "files: {include: [" + ",".join(f"'**/*a{number}*/**/{{b,c}}'" for number in range(9000)) + "]}",
+    "unknown keys": "".join(f"k{number}: 1\n" for number in range(20000)),
+    "ranges": "rules:\n" + "- {policy: semver, range: '>=1.2.3 <2 || ~3.4 || 5.x - 6'}\n" * 500,
+    "schedules": "rules: [{schedule: ["
+    + ",".join(f"'Mon-Fri 08:00-17:00 Etc/GMT+{number % 12}'" for number in range(6000))
+    + "]}]",
+    "words": "rules: [{match: {updates: [" + ",".join("patchx" for _ in range(30000)) + "]}}]",
+}
+
+
+@pytest.mark.parametrize("text", SLOW.values(), ids=SLOW.keys())
+def test_no_file_takes_long(text: str) -> None:
+    start = time.process_time()
+    said(text)
+    assert time.process_time() - start < 5
