@@ -10,69 +10,24 @@ commit that lands and nowhere else; a word that only the repository's own filter
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from typing import Literal
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from rules import ci
-from rules.ci.base import Event, ForgeName, Pipeline, Unreadable
-from rules.ci.builds import Ground, is_recipe
-from rules.ci.landings import CARRIES, Story, Way, events, exists, on_branch, queue_run, takes_marker
+from rules.ci.builds import is_recipe
+from rules.ci.landings import CARRIES, Way, exists, takes_marker
 from rules.ci.paths import listed
-from rules.ci.simulation import Outcome, outcome, silenced, worst
+from rules.ci.simulation import Outcome, silenced
+from rules.ci.situation import Marking as Marking
+from rules.ci.situation import Refusal as Refusal
+from rules.ci.situation import Situation as Situation
 from rules.ci.tokens import has_token
+from rules.ci.world import Trial, World
 
 Landing = Way
+HOSTS = {"github": "GitHub", "gitlab": "GitLab", "git": "plain git"}
 WORD = "skip-ci:"
 """The marker for filters of a repository's own; no CI reads it by itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class Marking:
-    """Where which marker goes. `token` None: no marker. The request's title and the branch commit never carry a native token.
-
-    `prefix` is true for a marker that leads the headline (`skip-ci: …`), false for one that ends it (`… [ci skip]`).
-    `on_branch` is true where the branch commit carries it as well (custom filters that read `commits[0]`).
-    """
-
-    token: str | None
-    reason: str
-    prefix: bool = False
-    on_branch: bool = False
-
-    def mark(self, headline: str) -> str:
-        """The headline of the landing commit."""
-        if self.token is None:
-            return headline
-        return f"{self.token} {headline}" if self.prefix else f"{headline} {self.token}"
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """This landing could start a loop or hang a required check; `fix` is what a person can change."""
-
-    reason: str
-    fix: str
-
-
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """What is known of a repository and of a proposal in it.
-
-    `definitions` are the files for which `is_definition` holds, by path; `repository` is its full name (`acme/shop`), None where
-    it has none. `images` are canonical names of what the proposal changes, `paths` the files it changes. `marker` is
-    `commits.marker`: auto, none, or the text itself. `sources` are the OCI `source` labels of those images, as far as known.
-    """
-
-    forge: Literal["github", "gitlab", "git"]
-    definitions: Mapping[str, bytes]
-    repository: str | None = None
-    base: str = "main"
-    images: tuple[str, ...] = ()
-    paths: tuple[str, ...] = ()
-    marker: str = "auto"
-    sources: Mapping[str, str] = field(default_factory=dict)
 
 
 def is_definition(path: str) -> bool:
@@ -83,8 +38,8 @@ def is_definition(path: str) -> bool:
 def mark(situation: Situation, landing: Landing) -> Marking | Refusal:
     """Which marker the landing takes, or why it must not be landed so."""
     world = World.of(situation)
-    if not any(exists(forge, landing) for forge in world.forges):
-        return Refusal(f"{' and '.join(sorted(world.forges))} cannot land by {landing}", "name another `method`")
+    if not exists(situation.forge, landing):
+        return Refusal(f"{HOSTS[situation.forge]} cannot land by {landing}", "name another `method`")
     trial = world.play(situation, landing, Marking(None, ""))
     loops = [one for one in trial.landing if one.loop]
     if situation.marker == "none":
@@ -98,7 +53,7 @@ def mark(situation: Situation, landing: Landing) -> Marking | Refusal:
     if wanted is not None:
         return wanted
     if landing == "auto-merge":
-        return _no_auto_merge(loops)
+        return _no_auto_merge(world, loops)
     for marking in candidates(world, loops):
         played = world.play(situation, landing, marking)
         holds = not any(one.loop for one in played.landing) and not silenced(trial.landing, played.landing)
@@ -107,100 +62,18 @@ def mark(situation: Situation, landing: Landing) -> Marking | Refusal:
     return _refusal(world, situation, landing, loops)
 
 
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """A landing as it was played through: what each pipeline does when the request is opened, in the queue, and when it lands."""
-
-    branch: tuple[Outcome, ...]
-    queue: tuple[Outcome, ...]
-    landing: tuple[Outcome, ...]
-
-    def hangs(self, unmarked: Trial) -> bool:
-        """Whether something that runs for the request without a marker does not run with it: a required check would hang."""
-        pairs = [*zip(unmarked.branch, self.branch, strict=True), *zip(unmarked.queue, self.queue, strict=True)]
-        return any(before.start.answer != after.start.answer or before.runs != after.runs for before, after in pairs)
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """The pipelines of a repository, and on which forges they are started."""
-
-    pipelines: tuple[Pipeline, ...]
-    unreadable: tuple[Unreadable, ...]
-    forges: frozenset[ForgeName]
-    ground: Ground
-
-    @classmethod
-    def of(cls, situation: Situation) -> World:
-        """Read the definitions of a situation."""
-        found = _read(_Definitions(situation.definitions), situation.repository)
-        readable = tuple(one for one in found if not isinstance(one, Unreadable))
-        unreadable = tuple(one for one in found if isinstance(one, Unreadable))
-        forges = frozenset({situation.forge}) if situation.forge != "git" else ci.forges(found)
-        has_recipe = any(is_recipe(path) for path in situation.definitions)
-        ground = Ground(situation.repository, situation.sources, has_recipe)
-        there = tuple(one for one in readable if ci.system_of(one).FORGES & forges)
-        return cls(there, tuple(one for one in unreadable if ci.system_of(one).FORGES & forges), forges, ground)
-
-    def play(self, situation: Situation, way: Way, marking: Marking) -> Trial:
-        """Play a landing through, with a marking. Where there are several forges, a pipeline is taken on its own."""
-        told = [self._play(pipeline, situation, way, marking) for pipeline in self.pipelines]
-        return Trial(tuple(one[0] for one in told), tuple(one[1] for one in told), tuple(one[2] for one in told))
-
-    def _play(self, pipeline: Pipeline, situation: Situation, way: Way, marking: Marking) -> tuple[Outcome, Outcome, Outcome]:
-        homes = ci.system_of(pipeline).FORGES & self.forges
-        stories = [story(situation, forge, way, marking) for forge in sorted(homes or self.forges) if exists(forge, way)]
-
-        def told(groups: Sequence[tuple[Event, ...]]) -> Outcome:
-            return worst(outcome(pipeline, group, situation.images, self.ground) for group in groups or [()])
-
-        opened = told([on_branch(one) for one in stories])
-        queued = told([queue_run(one) for one in stories])
-        return opened, queued, told([group for one in stories for group in events(one)])
-
-
-def story(situation: Situation, forge: ForgeName, way: Way, marking: Marking) -> Story:
-    """A landing under a marking: the marker stands where Tagboat would put it."""
-    headline = "Update the image"
-    native = marking.token is not None and ci.is_native(marking.token)
-    carries = takes_marker(forge, way) or (way == "queue" and forge == "gitlab" and not native)
-    return Story(
-        forge,
-        way,
-        branch=marking.mark(headline) if marking.on_branch else headline,
-        landing=marking.mark(headline) if carries else headline,
-        title=headline,
-        body="",
-        base=situation.base,
-        repository=situation.repository,
-        paths=situation.paths,
-    )
-
-
-class _Definitions(dict[str, bytes]):
-    """Definitions as a key for what was read of them: the pass asks many times about the same files."""
-
-    def __hash__(self) -> int:  # type: ignore[override]
-        return hash(tuple(sorted((path, len(data)) for path, data in self.items())))
-
-
-@lru_cache(maxsize=64)
-def _read(definitions: _Definitions, repository: str | None) -> tuple[Pipeline | Unreadable, ...]:
-    return tuple(ci.pipelines(definitions, repository))
-
-
 def _literal(world: World, situation: Situation, landing: Way, trial: Trial, loops: Sequence[Outcome]) -> Marking | Refusal:
     """The marker that the configuration names: where nothing loops it is carried where that is possible, else it has to hold."""
     token = situation.marker
     prefix = not token.startswith(("[", "*"))
     asked = "commits.marker asks for it"
     if not loops:
-        if all(takes_marker(forge, landing) for forge in world.forges if exists(forge, landing)):
+        if takes_marker(situation.forge, landing):
             silent = silenced(trial.landing, world.play(situation, landing, Marking(token, "", prefix)).landing)
             return Marking(token, asked + (f"; it silences {silent[0].name} ({silent[1]}) as well" if silent else ""), prefix)
         return Marking(None, f"a landing by {landing} cannot carry {token!r}, and nothing here builds what it changes")
     if landing == "auto-merge":
-        return _no_auto_merge(loops)
+        return _no_auto_merge(world, loops)
     for on_the_branch in (False,) if ci.is_native(token) else (True, False):
         marking = Marking(token, "", prefix, on_the_branch)
         played = world.play(situation, landing, marking)
@@ -211,9 +84,12 @@ def _literal(world: World, situation: Situation, landing: Way, trial: Trial, loo
     return _refusal(world, situation, landing, loops)
 
 
-def _no_auto_merge(loops: Sequence[Outcome]) -> Refusal:
+def _no_auto_merge(world: World, loops: Sequence[Outcome]) -> Refusal:
+    why = "the forge's own auto-merge would land a later push of somebody else under the marker"
+    if world.forges == {"gitlab"}:
+        why = "whether a pipeline for the merged result reads the message that waits for auto-merge is not confirmed"
     return Refusal(
-        f"{_would(loops)}, and the forge's own auto-merge would land a later push of somebody else under the marker",
+        f"{_would(loops)}, and {why}",
         "land it directly (`method: squash` or `merge`): Tagboat does so by itself, with the head's commit as a guard",
     )
 
@@ -296,12 +172,16 @@ def _why_none(world: World, situation: Situation, trial: Trial) -> str:
 
 def _refusal(world: World, situation: Situation, landing: Way, loops: Sequence[Outcome]) -> Refusal:
     """No marker holds: why, and what a person can change."""
-    carried = [
-        CARRIES[forge][landing] for forge in sorted(world.forges) if exists(forge, landing) and not takes_marker(forge, landing)
-    ]
+    carried = "" if takes_marker(situation.forge, landing) else CARRIES[situation.forge][landing]
     fixes = list(dict.fromkeys(one.pipeline.remedy(situation.paths) for one in loops))
-    why = f"it cannot be marked: {carried[0]}" if carried else "no marker keeps it from that without silencing something else"
-    if carried and situation.marker == "auto":
+    why = f"it cannot be marked: {carried}" if carried else "no marker keeps it from that without silencing something else"
+    if situation.marker not in ("auto", "none"):
+        why = why if carried else f"{situation.marker!r} does not keep it from that"
+        better = mark(replace(situation, marker="auto"), landing)
+        fixes += (
+            [f"let `commits.marker` be auto ({better.token!r} holds)"] if isinstance(better, Marking) and better.token else []
+        )
+    elif carried:
         others: tuple[Way, ...] = ("squash", "merge")
         held = [way for way in others if isinstance(mark(situation, way), Marking)]
         fixes += [f"land by {' or '.join(held)}"] if held else []

@@ -7,15 +7,40 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from rules.ci import github_actions, gitlab_ci
+from rules.ci import (
+    argo_events,
+    azure,
+    bitbucket,
+    buildkite,
+    circleci,
+    drone,
+    github_actions,
+    gitlab_ci,
+    jenkins,
+    pipelines_as_code,
+    tekton_triggers,
+    travis,
+    woodpecker,
+)
 from rules.ci.base import CiSystem, ForgeName, Pipeline, Unreadable
 from rules.ci.builds import is_recipe
 from rules.ci.support import is_support
-from rules.ci.tokens import has_token
+from rules.ci.tokens import may_have_token
 
 SYSTEMS: dict[str, CiSystem] = {
     "github-actions": github_actions,
     "gitlab-ci": gitlab_ci,
+    "jenkins": jenkins,
+    "argo-events": argo_events,
+    "tekton-triggers": tekton_triggers,
+    "pipelines-as-code": pipelines_as_code,
+    "circleci": circleci,
+    "azure-pipelines": azure,
+    "drone": drone,
+    "woodpecker": woodpecker,
+    "buildkite": buildkite,
+    "travis": travis,
+    "bitbucket": bitbucket,
 }
 
 _KINDS = (b"kind: Sensor", b"kind: EventSource", b"kind: EventListener", b"kind: TriggerTemplate", b"pipelinesascode.tekton.dev")
@@ -44,7 +69,7 @@ def system_of(pipeline: Pipeline | Unreadable) -> CiSystem:
 
 def is_native(token: str) -> bool:
     """Whether some CI system reads this text by itself: then it never stands in a branch commit or in a title."""
-    return any(system.SKIP is not None and has_token(system.SKIP, f"Update {token}") for system in SYSTEMS.values())
+    return any(system.SKIP is not None and may_have_token(system.SKIP, f"Update {token}") for system in SYSTEMS.values())
 
 
 def forges(found: Iterable[Pipeline | Unreadable]) -> frozenset[ForgeName]:

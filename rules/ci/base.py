@@ -182,7 +182,8 @@ class Skip:
 
     `pattern` is RE2. `push` says which commits of a push are read: the newest (`head`), or whether each must have it (`all`);
     `request` what is read of a request: its newest commit and, for some, its title or body. `limit` is how many characters
-    count. `doubt` says what is not confirmed about it, empty where nothing is: a doubtful token answers `unknown`.
+    count. `maybe` are texts of which it is not confirmed that they are read; `doubt` says what is not confirmed about the token
+    itself, empty where nothing is: both answer `unknown`.
     """
 
     token: str
@@ -193,6 +194,7 @@ class Skip:
     limit: int | None = None
     tags: bool = False  # a pushed tag on a marked commit is skipped as well
     doubt: str = ""
+    maybe: str = ""
 
 
 class CiSystem(Protocol):

@@ -70,6 +70,8 @@ class Ground:
     def _hidden(self, job: Job, image: str) -> Evidence:
         what = job.work.opaque or ""
         related = "it is taken for an image of this repository" if image == ANY_IMAGE else self.relation(image)
+        if related is None and re.search(rf"(?<![\w-]){re.escape(basename(image))}(?![\w-])", what):
+            related = "it is called as the image is"
         if related is not None:
             return Evidence("yes", f"{what} may build it, and {related}", job.line)
         if job.work.trusted:

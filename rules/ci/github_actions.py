@@ -28,9 +28,10 @@ TITLE = "GitHub Actions"
 FORGES: frozenset[ForgeName] = frozenset({"github"})
 SKIP: Skip | None = Skip(
     "[skip ci]",
-    r"(?i)\[skip ci\]|\[ci skip\]|\[no ci\]|\[skip actions\]|\[actions skip\]|(?m:^skip-checks: ?true\s*\z)",
+    r"\[skip ci\]|\[ci skip\]|\[no ci\]|\[skip actions\]|\[actions skip\]|(?m:^skip-checks: ?true\s*\z)",
     "GitHub docs, Skipping workflow runs",
     tags=True,
+    maybe=r"(?i)\[(?:skip ci|ci skip|no ci|skip actions|actions skip)\]|(?m:^skip-checks:\s*true)",
 )
 
 _WORKFLOW = re.compile(r"\.github/workflows/[^/]+\.ya?ml")

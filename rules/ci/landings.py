@@ -1,6 +1,6 @@
 """What a forge does when a request lands: which commits are new on the base, whose message they have, and which events follow.
 
-    events(Story("github", "merge", branch="Update web", landing="Update web (#7) [skip ci]"))
+    events(Story("github", "merge", "github", branch="Update web", landing="Update web (#7) [skip ci]"))
         ((Push("github", "main", (Commit("Update web"), Commit("Update web (#7) [skip ci]"))), Request("github", "merged", …)),)
 
 Our branch has one commit. A squash makes one of its own, a merge commit comes after it, rebase and fast-forward take it as it is.
@@ -39,9 +39,12 @@ _GITLAB: dict[Way, tuple[str, ...]] = {
     "queue": ("L", "LL", "BL"),
     "push": ("L",),
 }
-_TABLE: dict[ForgeName, dict[Way, tuple[str, ...]]] = {"github": _GITHUB, "gitlab": _GITLAB}
+_GIT: dict[Way, tuple[str, ...]] = {"squash": ("L",), "merge": ("BL",), "fast-forward": ("B",), "push": ("L",)}
+Host = Literal["github", "gitlab", "git"]
+"""Who lands: a forge, or on plain git Tagboat itself."""
+_TABLE: dict[Host, dict[Way, tuple[str, ...]]] = {"github": _GITHUB, "gitlab": _GITLAB, "git": _GIT}
 
-CARRIES: dict[ForgeName, dict[Way, str]] = {
+CARRIES: dict[Host, dict[Way, str]] = {
     "github": {
         "squash": "the merge call sets the message of the one commit",
         "merge": "the merge call sets the message of the merge commit, which is the newest",
@@ -59,16 +62,23 @@ CARRIES: dict[ForgeName, dict[Way, str]] = {
         "queue": "the train's own pipeline reads the message too: a token in it drops the request from the train",
         "push": "the commit is ours",
     },
+    "git": {
+        "squash": "the commit is ours",
+        "merge": "the merge commit is ours, and the newest",
+        "fast-forward": "the branch commit lands as it is",
+        "push": "the commit is ours",
+    },
 }
 """What can carry a marker, by forge and landing method; a method that is not named does not exist there."""
 
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """A landing: the messages that we write, and the files that change."""
+    """A landing: the messages that we write, and the files that change. `host` is who lands, `forge` who tells the CI."""
 
     forge: ForgeName
     way: Way
+    host: Host
     branch: str = "Update web"
     landing: str = "Update web"
     title: str = "Update web"
@@ -78,14 +88,14 @@ class Story:
     paths: tuple[str, ...] = ()
 
 
-def exists(forge: ForgeName, way: Way) -> bool:
-    """Whether a forge can land in this way at all."""
-    return way in _TABLE[forge]
+def exists(host: Host, way: Way) -> bool:
+    """Whether a host can land in this way at all."""
+    return way in _TABLE[host]
 
 
-def takes_marker(forge: ForgeName, way: Way) -> bool:
+def takes_marker(host: Host, way: Way) -> bool:
     """Whether a message that we choose reaches the newest commit of the base, and nothing else reads it before."""
-    return way in ("squash", "merge", "push", "auto-merge") and exists(forge, way)
+    return way in ("squash", "merge", "push", "auto-merge") and exists(host, way)
 
 
 def on_branch(story: Story) -> tuple[Event, ...]:
@@ -93,11 +103,10 @@ def on_branch(story: Story) -> tuple[Event, ...]:
     if story.way == "push":
         return ()
     head = Commit(story.branch, story.paths)
-    opened: tuple[Event, ...] = (
-        Push(story.forge, BRANCH, (head,), story.base, story.repository, created=True),
-        Request(story.forge, "opened", story.title, story.body, BRANCH, head, story.base, story.repository),
-    )
-    return opened
+    push = Push(story.forge, BRANCH, (head,), story.base, story.repository, created=True)
+    if story.host == "git":
+        return (push,)  # there are no requests there
+    return push, Request(story.forge, "opened", story.title, story.body, BRANCH, head, story.base, story.repository)
 
 
 def queue_run(story: Story) -> tuple[Event, ...]:
@@ -119,8 +128,8 @@ def events(story: Story) -> tuple[tuple[Event, ...], ...]:
         "D": Commit(f"{story.title} (#1)" if story.forge == "github" else story.title, story.paths),
     }
     variants: list[tuple[Event, ...]] = []
-    for letters in _TABLE[story.forge].get(story.way, ()):
+    for letters in _TABLE[story.host].get(story.way, ()):
         commits = tuple(Commit(made[one].message, story.paths, 2 if index else 1) for index, one in enumerate(letters))
         push = Push(story.forge, story.base, commits, story.base, story.repository)
-        variants.append((push,) if story.way == "push" else (push, merged))
+        variants.append((push,) if story.way == "push" or story.host == "git" else (push, merged))
     return tuple(variants)

@@ -16,7 +16,9 @@ from rules.ci.base import ForgeName, Pipeline, Unreadable
 from rules.ci.builds import ANY_IMAGE
 from rules.ci.landings import WAYS, Way, exists
 from rules.ci.simulation import Outcome
-from rules.loops import Marking, Refusal, Situation, Trial, World, mark
+from rules.ci.situation import Marking, Refusal, Situation
+from rules.ci.world import Trial, World
+from rules.loops import mark
 
 Verdict = Literal["starts", "skipped", "blocked", "unknown"]
 _WORDS: Mapping[str, Verdict] = {"yes": "starts", "no": "skipped", "unknown": "unknown"}

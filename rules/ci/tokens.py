@@ -7,6 +7,7 @@ defuse("notes: [skip ci]")       "notes: [\\u2060skip ci]": reads the same, no C
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -53,25 +54,30 @@ def has_token(skip: Skip, text: str) -> bool:
     return compiled(skip.pattern).search(text[: skip.limit]) is not None
 
 
+def may_have_token(skip: Skip, text: str) -> bool:
+    """Whether the system reads its token in this text, or may."""
+    return has_token(skip, text) or (bool(skip.maybe) and compiled(skip.maybe).search(text) is not None)
+
+
 def token_start(skip: Skip | None, event: Event) -> Start | None:
     """What a token in the event's messages does: a `Start` that says no (or unknown, where it is in doubt), or None: no token."""
     if skip is None:
         return None
-    where = _place(skip, event)
-    if where is None:
-        return None
-    if skip.doubt:
-        return Start("unknown", f"{where} has a skip token, but {skip.doubt}", by="token")
-    return Start("no", f"{where} has a skip token", by="token")
+    where = _place(skip, event, has_token)
+    if where is not None and not skip.doubt:
+        return Start("no", f"{where} has a skip token", by="token")
+    where = where or _place(skip, event, may_have_token)
+    doubt = skip.doubt or "it is not confirmed that this spelling is read"
+    return Start("unknown", f"{where} has a skip token, but {doubt}", by="token") if where else None
 
 
-def _place(skip: Skip, event: Event) -> str | None:
+def _place(skip: Skip, event: Event, has: Callable[[Skip, str], bool]) -> str | None:
     if isinstance(event, Push):
         if not event.commits or skip.push == "none":
             return None
         read: tuple[Commit, ...] = event.commits if skip.push == "all" else (event.head,)
-        found = all(has_token(skip, commit.message) for commit in read)
+        found = all(has(skip, commit.message) for commit in read)
         return ("every commit of the push" if skip.push == "all" else "the newest commit") if found else None
     texts = {"head": event.head.message, "title": event.title, "body": event.body}
     names = {"head": "the request's newest commit", "title": "the request's title", "body": "the request's description"}
-    return next((names[part] for part in sorted(skip.request) if has_token(skip, texts[part])), None)
+    return next((names[part] for part in sorted(skip.request) if has(skip, texts[part])), None)

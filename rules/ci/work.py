@@ -25,8 +25,10 @@ _DEPLOY = re.compile(
     r"|gcloud\s+run\s+deploy|gcloud\s+app\s+deploy"
     r"|aws\s+(?:ecs\s+update-service|s3\s+(?:sync|cp)|lambda\s+update)|az\s+\w+app\s+(?:up|update|deploy)"
     r"|flyctl\s+deploy|fly\s+deploy|firebase\s+deploy|netlify\s+deploy"
-    r"|vercel\b.*--prod|wrangler\s+(?:deploy|publish)|nomad\s+(?:job\s+)?run"
-    r"|docker\s+stack\s+deploy|docker[ -]compose\s.*?\bup\s+-d|cf\s+push|eb\s+deploy|rsync\s|ssh\s|scp\s|cap\s+\w+\s+deploy|mkdocs\s+gh-deploy)"
+    r"|vercel\b.*--prod"
+    r"|wrangler\s+(?:deploy|publish)|nomad\s+(?:job\s+)?run"
+    r"|docker\s+stack\s+deploy|docker[ -]compose\s.*?\bup\s+-d|cf\s+push|eb\s+deploy"
+    r"|rsync\s|ssh\s|scp\s|cap\s+\w+\s+deploy|mkdocs\s+gh-deploy)"
 )
 _SCAN = re.compile(
     r"\b(?:trivy|grype|snyk|semgrep|codeql|sonar-scanner|sonar:sonar|gitleaks|checkov|clairctl|anchore|docker\s+scout|kics|bandit|syft|cosign"

@@ -1,0 +1,104 @@
+"""A repository's pipelines, and landings played through with them.
+
+world = World.of(situation)
+world.play(situation, "squash", Marking("[skip ci]", "")).landing      what each pipeline does when it lands so
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from rules import ci
+from rules.ci.base import Event, ForgeName, Pipeline, Unreadable
+from rules.ci.builds import Ground, is_recipe
+from rules.ci.landings import Story, Way, events, exists, on_branch, queue_run, takes_marker
+from rules.ci.simulation import Outcome, outcome, worst
+from rules.ci.situation import Marking, Situation
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A landing as it was played through: what each pipeline does when the request is opened, in the queue, and when it lands."""
+
+    branch: tuple[Outcome, ...]
+    queue: tuple[Outcome, ...]
+    landing: tuple[Outcome, ...]
+
+    def hangs(self, unmarked: Trial) -> bool:
+        """Whether something that runs for the request without a marker does not run with it: a required check would hang."""
+        pairs = [*zip(unmarked.branch, self.branch, strict=True), *zip(unmarked.queue, self.queue, strict=True)]
+        return any(before.start.answer != after.start.answer or before.runs != after.runs for before, after in pairs)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The pipelines of a repository, and on which forges they are started."""
+
+    pipelines: tuple[Pipeline, ...]
+    unreadable: tuple[Unreadable, ...]
+    forges: frozenset[ForgeName]
+    ground: Ground
+
+    @classmethod
+    def of(cls, situation: Situation) -> World:
+        """Read the definitions of a situation."""
+        found = _read(_Definitions(situation.definitions), situation.repository)
+        readable = tuple(one for one in found if not isinstance(one, Unreadable))
+        unreadable = tuple(one for one in found if isinstance(one, Unreadable))
+        forges = frozenset({situation.forge}) if situation.forge != "git" else ci.forges(found)
+        has_recipe = any(is_recipe(path) for path in situation.definitions)
+        ground = Ground(situation.repository, situation.sources, has_recipe)
+        # Plain git has no CI of its own: whatever is defined there may read it.
+        there = tuple(one for one in readable if situation.forge == "git" or ci.system_of(one).FORGES & forges)
+        unread = tuple(one for one in unreadable if situation.forge == "git" or ci.system_of(one).FORGES & forges)
+        return cls(there, unread, forges, ground)
+
+    def play(self, situation: Situation, way: Way, marking: Marking) -> Trial:
+        """Play a landing through, with a marking. Where there are several forges, a pipeline is taken on its own."""
+        told = [self._play(pipeline, situation, way, marking) for pipeline in self.pipelines]
+        return Trial(tuple(one[0] for one in told), tuple(one[1] for one in told), tuple(one[2] for one in told))
+
+    def _play(self, pipeline: Pipeline, situation: Situation, way: Way, marking: Marking) -> tuple[Outcome, Outcome, Outcome]:
+        homes = ci.system_of(pipeline).FORGES & self.forges
+        possible = exists(situation.forge, way)
+        stories = [story(situation, forge, way, marking) for forge in sorted(homes or self.forges) if possible]
+
+        def told(groups: Sequence[tuple[Event, ...]]) -> Outcome:
+            return worst(outcome(pipeline, group, situation.images, self.ground) for group in groups or [()])
+
+        opened = told([on_branch(one) for one in stories])
+        queued = told([queue_run(one) for one in stories])
+        return opened, queued, told([group for one in stories for group in events(one)])
+
+
+def story(situation: Situation, forge: ForgeName, way: Way, marking: Marking) -> Story:
+    """A landing under a marking: the marker stands where Tagboat would put it."""
+    headline = "Update the image"
+    native = marking.token is not None and ci.is_native(marking.token)
+    carries = takes_marker(situation.forge, way) or (way == "queue" and forge == "gitlab" and not native)
+    return Story(
+        forge,
+        way,
+        situation.forge,
+        branch=marking.mark(headline) if marking.on_branch else headline,
+        landing=marking.mark(headline) if carries else headline,
+        title=headline,
+        body="",
+        base=situation.base,
+        repository=situation.repository,
+        paths=situation.paths,
+    )
+
+
+class _Definitions(dict[str, bytes]):
+    """Definitions as a key for what was read of them: the pass asks many times about the same files."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(tuple(sorted((path, len(data)) for path, data in self.items())))
+
+
+@lru_cache(maxsize=64)
+def _read(definitions: _Definitions, repository: str | None) -> tuple[Pipeline | Unreadable, ...]:
+    return tuple(ci.pipelines(definitions, repository))
