@@ -27,6 +27,7 @@ _NAMES = {"daily": "mon-sun", "weekdays": "mon-fri", "weekends": "sat-sun"}
 _TIMES = re.compile(r"(\d{1,2}:\d\d)-(\d{1,2}:\d\d)\Z")
 _TIME = re.compile(r"(\d{1,2}):(\d\d)\Z")
 _LOOK_AHEAD = 16  # days: a weekly window that the change of the clock swallows once comes again within two weeks
+_WINDOWS = 20  # the search for the next change looks at each of them at the ends of all
 EXAMPLE = '"Mon-Fri 08:00-17:00 Europe/Zurich"'
 KEYS = ("days", "from", "to", "tz")
 
@@ -87,6 +88,8 @@ def read(value: object) -> Schedule:
         return Schedule((window,), text)
     if not value:
         raise BadSchedule("an empty list would never be open: leave the key out for always")
+    if len(value) > _WINDOWS:
+        raise BadSchedule(f"a schedule has at most {_WINDOWS} windows, and here are {len(value)}")
     found = [_window(item, (place,)) for place, item in enumerate(value)]
     return Schedule(tuple(window for window, _ in found), "; ".join(text for _, text in found))
 

@@ -194,7 +194,7 @@ _WINDOW_SCHEMA = {
 }
 _SCHEDULE_SCHEMA = {
     "title": "schedule",
-    "anyOf": [*_WINDOW_SCHEMA["anyOf"], {"type": "array", "items": _WINDOW_SCHEMA, "minItems": 1}],
+    "anyOf": [*_WINDOW_SCHEMA["anyOf"], {"type": "array", "items": _WINDOW_SCHEMA, "minItems": 1, "maxItems": 20}],
 }
 
 # The file's scalars are texts as they stand: what another reader takes for a number (`range: 1.4`) is one too.

@@ -72,6 +72,7 @@ def test_what_a_schedule_says(said: Any, windows: list[Window]) -> None:
         ("25:00-26:00", "'25:00' is not a time of day: write 08:00 to 24:00", ()),
         ("08:60-09:00", "'08:60' is not a time of day: write 08:00 to 24:00", ()),
         ("24:01-09:00", "'24:01' is not a time of day: write 08:00 to 24:00", ()),
+        (["Mon"] * 21, "a schedule has at most 20 windows, and here are 21", ()),
         ([], "an empty list would never be open: leave the key out for always", ()),
         (["weekends", "Someday"], "'Someday' is not a time zone: write an IANA name such as Europe/Zurich or UTC", (1,)),
         (
