@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,11 +15,13 @@ from bot.checkout import Checkout, Unreadable
 from bot.choosing import Chooser
 from bot.registries.limits import Limits
 from bot.registries.pool import Registries, RegistryAccess
+from bot.scanning import Scanned, read
 from bot.terminal import UsageError, progress
 from rules.config import FILE, Config, load
 from rules.findings import Broken
-from rules.formats import is_manifest, scan
+from rules.formats import is_manifest
 from rules.formats.base import Occurrence, Unread
+from rules.policies.base import Choosing, Stood
 from rules.promotion import watched
 from rules.rewriting import Unprovable, rewrite
 from rules.updates import Outcome, Target, Trouble, Update
@@ -55,29 +57,45 @@ class Local:
             raise UsageError(str(error)) from None
         return cls(checkout, config, settings.registries if settings else ())
 
-    def read(self) -> tuple[list[Occurrence], list[Unread]]:
+    def read(self) -> Stock:
         """Every image that the configuration wants looked at, and the files that could not be read."""
-        found: list[Occurrence] = []
-        unread: list[Unread] = []
+        found, stock = [], Stock(self.config)
         paths = list(self.checkout.paths(lambda path: is_manifest(path) and self.config.wants(path)))
         with progress("reading") as advance:
             for done, path in enumerate(paths):
                 try:
-                    occurrences, trouble = scan(path, self.checkout.read(path))
+                    found.append(read(path, self.checkout.read(path)))
                 except Unreadable as error:
-                    occurrences, trouble = [], Unread(path, None, str(error))
-                found += occurrences
-                unread += [trouble] if trouble else []
+                    found.append(Scanned((), Unread(path, None, str(error))))
                 advance(done + 1, len(paths))
-        return found, unread
+        for one in found:
+            stock.occurrences += one.occurrences
+            stock.unread += [one.unread] if one.unread else []
+            stock.flux |= one.flux
+        return stock
 
     async def outcomes(self) -> list[Outcome]:
         """What becomes of every place. Each image is asked about once."""
-        found, unread = self.read()
+        stock = self.read()
         with progress("asking registries") as advance:
             async with Registries(self.accesses, limits=LIMITS) as registries:
                 answers = Answers(Chooser(registries, datetime.now(UTC)), advance, losers=False)
-                return await answers.outcomes(found, unread, self.config, stood=watched(found, self.config))
+                return await answers.outcomes(stock.occurrences, stock.unread, self.config, stock.flux, stock.stood)
+
+
+@dataclass(slots=True)
+class Stock:
+    """What a checkout holds: images, files that could not be read, and Flux's ImagePolicies."""
+
+    config: Config
+    occurrences: list[Occurrence] = field(default_factory=list)
+    unread: list[Unread] = field(default_factory=list)
+    flux: dict[str, Choosing] = field(default_factory=dict)
+
+    @property
+    def stood(self) -> list[Stood]:
+        """What stands in places that others follow; since when, nobody here knows."""
+        return watched(self.occurrences, self.config)
 
 
 def operator(app: Path | None) -> Settings | None:

@@ -5,18 +5,20 @@ Contents are read by blob id, and only those not read before. A base branch whos
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from cachetools import LRUCache
 
 from bot.forges.base import Entry, Forge, Look
-from bot.scanning import Scanner
+from bot.scanning import Scanned, Scanner
 from rules.config import FILE, Config, ConfigError, Layer, Limits, load
 from rules.findings import Finding
 from rules.formats import is_manifest
 from rules.formats.base import Occurrence, Unread
 from rules.loops import is_definition
+from rules.policies.base import Choosing
 
 FILE_LIMIT = 8 * 1024 * 1024
 _REGULAR = frozenset({"100644", "100755"})
@@ -33,7 +35,8 @@ class NoConfig(Exception):
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One base branch at one commit. `definitions` are its CI files; `unread` the manifests that could not be read."""
+    """One base branch at one commit. `definitions` are its CI files; `unread` the manifests that could not be read; `flux` Flux's
+    ImagePolicies, by `namespace:name`."""
 
     base: str
     head: str
@@ -41,6 +44,7 @@ class View:
     occurrences: tuple[Occurrence, ...]
     unread: tuple[Unread, ...]
     definitions: Mapping[str, bytes]
+    flux: Mapping[str, Choosing] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,30 +162,23 @@ async def _view(forge: Forge, memory: Memory, base: str, head: str, config_oid: 
     definitions = {path: entry for path, entry in files.items() if is_definition(path) and (entry.size or 0) <= FILE_LIMIT}
     fresh = {path: entry for path, entry in manifests.items() if memory.scanner.known(path, entry.oid) is None}
     contents = await memory.contents(forge, {entry.oid for entry in (*fresh.values(), *definitions.values())})
-    occurrences, unread = _scan(memory.scanner, manifests, contents)
+    scanned = _scan(memory.scanner, manifests, contents)
     view = View(
         base=base,
         head=head,
         entries=entries,
-        occurrences=occurrences,
-        unread=(*large, *unread),
+        occurrences=tuple(occurrence for one in scanned for occurrence in one.occurrences),
+        unread=(*large, *(one.unread for one in scanned if one.unread)),
         definitions={path: contents[entry.oid] for path, entry in definitions.items()},
+        flux={name: choosing for one in scanned for name, choosing in one.flux.items()},
     )
     if _places(view) < _FILES_KEPT // 2:
         memory.views[base, head, config_oid] = view
     return view
 
 
-def _scan(
-    scanner: Scanner, manifests: Mapping[str, Entry], contents: Mapping[str, bytes]
-) -> tuple[tuple[Occurrence, ...], Sequence[Unread]]:
-    occurrences: list[Occurrence] = []
-    unread: list[Unread] = []
-    for path, entry in sorted(manifests.items()):
-        scanned = scanner.read(path, entry.oid, lambda oid=entry.oid: contents[oid])  # type: ignore[misc]
-        occurrences += scanned.occurrences
-        unread += [scanned.unread] if scanned.unread else []
-    return tuple(occurrences), unread
+def _scan(scanner: Scanner, manifests: Mapping[str, Entry], contents: Mapping[str, bytes]) -> list[Scanned]:
+    return [scanner.read(path, entry.oid, partial(contents.__getitem__, entry.oid)) for path, entry in sorted(manifests.items())]
 
 
 def places(occurrences: Iterable[Occurrence], path: str) -> tuple[Occurrence, ...]:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from cachetools import LRUCache
 
+from rules import flux
 from rules.formats import scan
 from rules.formats.base import Occurrence, Unread
+from rules.policies.base import Choosing
 
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """What one file holds."""
+    """What one file holds; `flux` are Flux's ImagePolicies in it."""
 
     occurrences: tuple[Occurrence, ...]
     unread: Unread | None = None
+    flux: Mapping[str, Choosing] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,11 @@ class Scanner:
         """What a file holds; `load` is called only where this content was not read before."""
         scanned = self.remembered.get((path, oid))
         if scanned is None:
-            occurrences, unread = scan(path, load())
-            scanned = self.remembered[path, oid] = Scanned(tuple(occurrences), unread)
+            scanned = self.remembered[path, oid] = read(path, load())
         return scanned
+
+
+def read(path: str, data: bytes) -> Scanned:
+    """What a file holds."""
+    occurrences, unread = scan(path, data)
+    return Scanned(tuple(occurrences), unread, flux.policies(data))

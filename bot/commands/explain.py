@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from bot.checking import LIMITS, Local
+from bot.checking import LIMITS, Local, Stock
 from bot.choosing import Chooser, CurrentMissing
 from bot.registries.base import RegistryError
 from bot.registries.pool import Registries
@@ -21,7 +21,7 @@ from rules.images import BadReference, ImageRef, canonical
 from rules.messages import counts, why_not
 from rules.policies import words
 from rules.policies.base import Choice, Choosing
-from rules.promotion import upstream, watched
+from rules.promotion import upstream
 from rules.updates import Subject, Trouble, subjects
 
 _STYLES = {"verdict": "cyan", "reason": "dim"}
@@ -62,10 +62,11 @@ def explain(
     except BadReference as error:
         raise UsageError(str(error)) from None
     local = Local.at(path, app)
-    cases, troubles = cases_of(reference, local)
+    stock = local.read()
+    cases, troubles = cases_of(reference, stock)
     for trouble in troubles:
         complain(trouble)
-    answers = asyncio.run(_ask(local, cases))
+    answers = asyncio.run(_ask(local, stock, cases))
     status = FAILED if troubles else DONE
     for case, answer in zip(cases, answers, strict=True):
         if isinstance(answer, str):
@@ -78,32 +79,31 @@ def explain(
     return status
 
 
-def cases_of(reference: ImageRef, local: Local) -> tuple[list[Case], list[str]]:
+def cases_of(reference: ImageRef, stock: Stock) -> tuple[list[Case], list[str]]:
     """The questions: one for each way in which the image is chosen in the checkout, and what could not be read."""
-    found, unread = local.read()
-    mine = [place for place in found if canonical(place.image) == reference.canonical]
-    asked, answered = subjects(mine, local.config)
+    mine = [place for place in stock.occurrences if canonical(place.image) == reference.canonical]
+    asked, answered = subjects(mine, stock.config, stock.flux)
     troubles = [f"{one.file}:{one.line}: {one.reason}" for one in answered if isinstance(one, Trouble)]
-    troubles += [f"{one.file}{f':{one.line}' if one.line else ''}: {one.reason}" for one in unread if not one.skipped]
+    troubles += [f"{one.file}{f':{one.line}' if one.line else ''}: {one.reason}" for one in stock.unread if not one.skipped]
     cases = [_case(subject) for subject in asked]
     if reference.tag is None and reference.digest is None:
-        return cases or [_nowhere(reference, local)], troubles
+        return cases or [_nowhere(reference, stock)], troubles
     there = [case for case in cases if case.tag == reference.tag and reference.digest in (None, case.digest)]
     as_if = [replace(case, tag=reference.tag, digest=reference.digest) for case in cases]
-    return there or list({case.choosing: case for case in as_if}.values()) or [_nowhere(reference, local)], troubles
+    return there or list({case.choosing: case for case in as_if}.values()) or [_nowhere(reference, stock)], troubles
 
 
 def _case(subject: Subject) -> Case:
     return Case(subject.places[0].image, subject.choosing, subject.tag, subject.digest, subject.places)
 
 
-def _nowhere(reference: ImageRef, local: Local) -> Case:
-    return Case(reference.name, local.config.choosing(reference.name, ""), reference.tag, reference.digest)
+def _nowhere(reference: ImageRef, stock: Stock) -> Case:
+    return Case(reference.name, stock.config.choosing(reference.name, ""), reference.tag, reference.digest)
 
 
-async def _ask(local: Local, cases: Iterable[Case]) -> Sequence[Choice | str]:
+async def _ask(local: Local, stock: Stock, cases: Iterable[Case]) -> Sequence[Choice | str]:
     """The choice for each case, or why there is none. What is followed (policy follow) has no history here."""
-    stood = watched(local.read()[0], local.config)
+    stood = stock.stood
     async with Registries(local.accesses, limits=LIMITS) as registries:
         chooser = Chooser(registries, datetime.now(UTC))
 

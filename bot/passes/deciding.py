@@ -91,7 +91,7 @@ async def _wish(
 ) -> Wishes:
     """What ought to be, for one base branch."""
     stood = await promoting.stood(ledger, forge.name, view, seen.config, now)
-    outcomes = await answers.outcomes(view.occurrences, view.unread, seen.config, stood=stood)
+    outcomes = await answers.outcomes(view.occurrences, view.unread, seen.config, view.flux, stood)
     outcomes = undisturbed(outcomes, stood, seen.config, now)
     gated = holds.gate(outcomes, held(seen.look.requests, outcomes, view.base, word, now), view.base)
     ground = await _ground(forge, memory, seen, view, gated)

@@ -240,3 +240,18 @@ async def test_a_link_is_neither_read_nor_written(desk: Desk, registry: DemoRegi
     done = await desk.run("check", "in", "--json", "--write")
     assert [row["file"] for row in done.rows] == ["own.yaml"]
     assert desk.read("outside/web.yaml").decode() == pod(f"{registry.host}/acme/db:1.0.0")
+
+
+async def test_a_marker_of_flux_is_followed(desk: Desk, registry: DemoRegistry) -> None:
+    for tag in ("main-abc-7", "main-def-12", "main-aaa-9"):
+        await registry.put_image("acme/job", tag)
+    policy = (
+        "apiVersion: image.toolkit.fluxcd.io/v1\nkind: ImagePolicy\nmetadata: {name: job, namespace: flux-system}\n"
+        "spec:\n  filterTags: {pattern: '^main-[a-f]+-(?P<n>[0-9]+)$', extract: $n}\n  policy: {numerical: {order: asc}}\n"
+    )
+    line = f'    image: {registry.host}/acme/job:main-abc-7 # {{"$imagepolicy": "flux-system:job"}}\n'
+    head = "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - name: job\n"
+    desk.put({"clusters/policies.yaml": policy, "job.yaml": head + line})
+    done = await desk.run("check", "--json", "--write")
+    assert [(row["next"], row["policy"]) for row in done.rows] == [("main-def-12", "numerical")]
+    assert desk.read("job.yaml").decode() == head + line.replace("abc-7", "def-12")
