@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, assert_never
 
@@ -150,7 +150,25 @@ class _Building:
             model, findings = build(FORGES[kind], tree)
             self.findings.extend(findings)
             rows += [(place, model)] if model is not None else []
+        self.findings.extend(self.twice(rows))
         return rows
+
+    def twice(self, rows: Sequence[tuple[int, ForgeModel]]) -> Iterator[Finding]:
+        """Repositories that are named a second time: two rows would work on them at once."""
+        seen: dict[tuple[str, str], int | None] = {}
+        for place, row in rows:
+            named: list[tuple[Where, str]] = [(("url",), "")]
+            match row:
+                case GitHubModel():
+                    named = [(("repositories", at), name.lower()) for at, name in enumerate(row.repositories)]
+                case GitLabModel():
+                    named = [(("projects", at), name.lower()) for at, name in enumerate(row.projects)]
+            for where, name in named:
+                found = self.tree.finding(("forges", place, *where), "")
+                if (row.url, name) in seen:
+                    message = f"this repository stands twice; the first is on line {seen[row.url, name]}"
+                    yield replace(found, message=message)
+                seen.setdefault((row.url, name), found.line)
 
     def forge(self, row: ForgeModel, where: Where, mode: Mode) -> ForgeSettings:
         mode = min(mode, row.mode, key=_MODES.index)

@@ -225,6 +225,9 @@ WRONG = [
     ("forges: [{kind: git, url: /srv/x, branch: '-x'}]", [":1: forges[0].branch: '-x' is not a usable branch name"]),
     ("forges: [{kind: git, url: /srv/x, ssh_key: {file: id}, password: {env: P}}]", [":1: forges[0].ssh_key: is for addresses over ssh only", ":1: forges[0].password: is for addresses over https only"]),
     ("forges: [{kind: git, url: 'git@h:x', ssh_key: {env: KEY}}]", [":1: forges[0].ssh_key: has to be {file: PATH}: it is handed on as a file"]),
+    ("forges:\n- {kind: git, url: /srv/x}\n- {kind: git, url: /srv/y}\n- {kind: git, url: /srv/x, branch: b}", [":4: forges[2].url: this repository stands twice; the first is on line 2"]),
+    ("forges:\n- {kind: gitlab, token: {env: T}, projects: [a/b, c/d]}\n- {kind: gitlab, token: {env: U}, projects: [a/x, A/b]}", [":3: forges[1].projects[1]: this repository stands twice; the first is on line 2"]),
+    ("forges:\n- {kind: github, token: {env: T}, repositories: [a/b]}\n- {kind: github, url: 'http://h', token: {env: T}, repositories: [a/b]}\n- {kind: gitlab, token: {env: T}, projects: [a/b]}", []),
     # registries
     ("registries: [{kind: harbor}]", [":1: registries[0].host: this key is missing"]),
     ("registries: [{host: 'https://harbor.example.com/'}]", [":1: registries[0].host: is not the host of a registry: write it as in an image's name, without a scheme and without a path (write harbor.example.com)"]),
