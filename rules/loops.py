@@ -186,3 +186,26 @@ def _refusal(world: World, situation: Situation, landing: Way, loops: Sequence[O
         held = [way for way in others if isinstance(mark(situation, way), Marking)]
         fixes += [f"land by {' or '.join(held)}"] if held else []
     return Refusal(f"{_would(loops)}, and {why}", ", or ".join(fixes))
+
+
+def suspect(situation: Situation) -> str | None:
+    """The pipeline that an unmarked landing would start to build the image again, for the breaker's alarm; None: none is seen."""
+    world = World.of(situation)
+    played = world.play(situation, "push", Marking(None, ""))
+    loops = sorted((one for one in played.landing if one.loop), key=lambda one: one.start.answer != "yes")
+    return f"{loops[0].pipeline.name} in {loops[0].pipeline.file}" if loops else None
+
+
+def made_here(situation: Situation) -> bool | None:
+    """Whether the images of a situation are made of this repository: by what its pipelines build, by source labels, by name.
+    None: not known, and there are recipes for images here."""
+    world = World.of(replace(situation, forge="git"))
+    jobs = [job for pipeline in world.pipelines for job in pipeline.jobs]
+    answers = {world.ground.builds(job, image).answer for image in situation.images for job in jobs}
+    if "yes" in answers or any(world.ground.origin(image) == "here" for image in situation.images):
+        return True
+    if "unknown" in answers:
+        return None
+    if world.ground.has_recipe and any(world.ground.relation(image) for image in situation.images):
+        return None
+    return False
