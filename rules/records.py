@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from rules.ci.tokens import defuse
+from rules.defusing import defuse
 from rules.updates import Update
 
 Targets = tuple[tuple[str, str, str, str], ...]
