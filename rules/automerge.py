@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -62,3 +62,18 @@ class Automerge:
     def covers(self, kind: UpdateKind | None) -> bool:
         """Whether an update of this kind may land by the rule; one of unknown kind never."""
         return self.automerge and kind is not None and kind in self.update_types
+
+
+def by_word(rule: Automerge | None, forge: str) -> Automerge:
+    """The rule under which a request lands by a person's word (`merge`), or goes back (`rollback: auto`): the same one without
+    its conditions of time and kind; where a person lands it anyway, the rule with every key at its default."""
+    base = rule or Automerge(**(GIT_DEFAULTS if forge == "git" else {}))
+    return replace(
+        base,
+        automerge=True,
+        update_types=(*UPDATE_TYPES, "major"),
+        require_label=None,
+        min_release_age=timedelta(0),
+        min_pr_age=timedelta(0),
+        schedule=None,
+    )

@@ -189,7 +189,9 @@ def _new(proposal: Proposal, requests: Sequence[PullRequest], terms: Terms, room
 
 
 def _shut(proposal: Proposal, labels: Iterable[str], terms: Terms) -> tuple[str, datetime | None] | None:
-    """Why nothing may be proposed now, and until when: a freeze, or a schedule that is not open."""
+    """Why nothing may be proposed now, and until when: a freeze, or a schedule that is not open. What goes back never waits."""
+    if proposal.stream.is_rollback:
+        return None
     freeze = freezes.frozen(terms.freezes, terms.now, frozenset({*labels, *proposal.labels}))
     if freeze is not None:
         return f"frozen: {freeze}", freeze.until

@@ -6,8 +6,9 @@ One open request for each base branch, image or group, way of landing, and new m
     group: platform            one request for all updates whose rule says so
     group: "path:envs/*"       one request for each folder that matches: envs/dev/api/app.yaml is in `envs/dev`
 
-A request that changes the major is always one of its own. A member of a group that turned out red can be set apart: then it is a
-stream `group:platform+<image>` until it has landed or was closed.
+What goes back after a landing (`rules.rollbacks`) has a request of its own for each image, and so has what changes the major. A
+member of a group that turned out red can be set apart: then it is a stream `group:platform+<image>` until it has landed or was
+closed.
 """
 
 from __future__ import annotations
@@ -18,16 +19,19 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, fields
 
 from rules import globs
-from rules.automerge import Automerge
+from rules.automerge import Automerge, by_word
 from rules.config.values import Config, ForgeKind, Proposing
 from rules.images import canonical
-from rules.updates import Update
+from rules.updates import ROLLBACK, Update
 
 PERSON, PUSH = "person", "push"
+_BACK = "rollback:"
 _RULE = "rule"
 _FOLDER = "path:"
 _APART = "+"
 _DEFAULTS = Automerge()
+BACK_FIRST = 1000
+"""The priority of what goes back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,11 @@ class Stream:
         return group if group and "/" in image else name
 
     @property
+    def is_rollback(self) -> bool:
+        """Whether it goes back: such a request waits for no schedule or freeze to be opened."""
+        return self.subject.startswith(_BACK)
+
+    @property
     def mark(self) -> str:
         """The end of the branch's name, by which a request is known whatever prefix its branch was made with."""
         return hashlib.sha256(self.key.encode("utf-8", "surrogateescape")).hexdigest()[:8]
@@ -84,9 +93,21 @@ class Member:
 def member(update: Update, config: Config, forge: ForgeKind) -> Member:
     """What the rules say of an update."""
     image, path = update.occurrence.image, update.occurrence.file
+    if update.policy == ROLLBACK:
+        return _going_back(update, config, forge)
     automerge = config.landing(image, path, update.kind, forge)
     covered = automerge if automerge is not None and automerge.covers(update.kind) else None
     return Member(update, config.proposing(image, path, update.kind), covered)
+
+
+def _going_back(update: Update, config: Config, forge: ForgeKind) -> Member:
+    """An update that goes back: at once, alone, and by rule where `rollback: auto` says so and the operator allows it."""
+    image, path = update.occurrence.image, update.occurrence.file
+    said = config.proposing(image, path, None)
+    proposing = Proposing(labels=said.labels, reviewers=said.reviewers, assignees=said.assignees, priority=BACK_FIRST)
+    if said.rollback != "auto" or update.kind is None or config.limits.forbid_landing(image, path):
+        return Member(update, proposing, None)
+    return Member(update, proposing, by_word(config.landing(image, path, update.kind, forge), forge))
 
 
 def streams(
@@ -96,6 +117,9 @@ def streams(
     sorted_: dict[Stream, list[Member]] = {}
     locked: dict[Stream, list[Member]] = {}
     for one in (member(update, config, forge) for update in updates):
+        if one.update.policy == ROLLBACK:
+            sorted_.setdefault(Stream(base, f"{_BACK}{one.image}", landing_key(one)), []).append(one)
+            continue
         group = group_of(one.proposing.group, one.update.occurrence.file)
         major = _major(one.update, group)
         if group is not None and one.proposing.lockstep:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:  # the configuration knows the merge rule, which knows updates
 
 KIND_ORDER: tuple[UpdateKind, ...] = ("pin", "digest", "build", "patch", "minor", "major")
 UNKNOWN = Candidate("")
+ROLLBACK = "rollback"
+"""The policy of an update that goes back (`rules.rollbacks`)."""
 IN_PIECES = "its tag is not written in one piece, so it cannot be changed without guessing"
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from rules.ci.tokens import defuse
+from rules.defusing import defuse
 
 LIMIT = 300  # characters of one piece of text
 _JOINER = "\u2060"
@@ -21,9 +21,10 @@ _INVISIBLE = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 _BLANK = frozenset("\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")  # letters by name, nothing to the eye
 # `@user`, `#12`, `!12`, `&epic`, `~label`, `%milestone`, `$snippet`, `^alert`: GitHub's references and GitLab's.
 _REFERENCE = re.compile(r"([@#!&~%$^])(?=[\w\"])")
-_WORDY = re.compile(r"(\bGH)(?=-\d)|(\bhttps?:|\bftp:)(?=//)|(\bwww)(?=\.)", re.IGNORECASE)
+# Wherever they stand: forges link `_https://x` as well.
+_WORDY = re.compile(r"(GH)(?=-\d)|(https?:|ftp:)(?=//)|(www)(?=\.)", re.IGNORECASE)
 _MARKDOWN = re.compile(r"([\\`*_\[\]~|$])")
-_LEADING = re.compile(r"\A(\d*)([-+=#.)])")  # what makes a list, a heading or a rule of a line
+_LEADING = re.compile(r"\A(\d+(?=[.)](?:\s|\Z))|(?=[-+=#]))([-+=#.)])")  # what makes a list, a heading or a rule of a line
 _HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _TICKS = re.compile(r"`+")
 

@@ -4,6 +4,7 @@
     Update web from 1.4.1 to 1.4.2 in envs/prod      where the image stands elsewhere too, in a request of its own
     Update platform: 3 images                        a group whose members move by steps of their own
     Pin nginx 1.25 to its digest
+    Roll back web from 1.4.2 to 1.4.1
 
 A repository's own template (`commits.title`) is followed to the letter; these shapes are what the default one becomes where its
 words would not fit.
@@ -16,7 +17,7 @@ from collections.abc import Collection, Iterable, Sequence
 from rules import titles
 from rules.images import DOCKER_HUB, canonical
 from rules.messages.escaping import clean, plain
-from rules.updates import Target, Update, largest
+from rules.updates import ROLLBACK, Target, Update, largest
 
 LIMIT = 250  # characters: GitHub takes 256, GitLab 255
 SEVERAL = "several tags"
@@ -35,9 +36,10 @@ def fields(updates: Sequence[Update], group: str | None = None) -> dict[str, str
     """The values of the fields that a template may name (`rules.titles.FIELDS`)."""
     files = sorted({update.occurrence.file for update in updates})
     kinds = {update.kind for update in updates}
+    back = all(update.policy == ROLLBACK for update in updates)
     images = _images(updates)
     return {
-        "action": "Pin" if kinds == {"pin"} else "Update",
+        "action": "Roll back" if back else "Pin" if kinds == {"pin"} else "Update",
         "image": group or (images[0] if len(images) == 1 else f"{len(images)} images"),
         "old": _one_of(short(update.current, update.target) for update in updates),
         "new": _one_of(short(update.target, update.current) for update in updates),
@@ -84,8 +86,12 @@ def _default(updates: Sequence[Update], values: dict[str, str]) -> str:
         return f"Pin {image} {old} to its digest" if old != SEVERAL else f"Pin {image} to digests"
     if new == SEVERAL:
         images = len(_images(updates))
-        return f"Update {image}: {images} images" if images > 1 else f"Update {image} in {len(updates)} places"
-    return f"Update {image} to {new}" if old == SEVERAL else titles.fill(titles.DEFAULT, values)
+        return (
+            f"{values['action']} {image}: {images} images"
+            if images > 1
+            else f"{values['action']} {image} in {len(updates)} places"
+        )
+    return f"{values['action']} {image} to {new}" if old == SEVERAL else titles.fill(titles.DEFAULT, values)
 
 
 def _images(updates: Sequence[Update]) -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from rules.policies import words
 from rules.policies.base import Choice, Judged, Verdict
-from rules.updates import Stay, Trouble, Update
+from rules.updates import ROLLBACK, Stay, Trouble, Update
 
 _NEAREST = (Verdict.WAITING, Verdict.REFUSED, Verdict.OLDER, Verdict.FILTERED)
 
@@ -21,6 +21,8 @@ def why(outcome: Update | Stay | Trouble) -> str:
     if not isinstance(outcome, Update):
         return outcome.reason
     choice, tag = outcome.choice, outcome.target.tag
+    if outcome.policy == ROLLBACK:
+        return choice.detail
     if choice.major is not None and tag == choice.major and tag != choice.chosen:
         return f"{tag} is the next major, which has a request of its own"
     if choice.chosen is None and outcome.kind == "pin":

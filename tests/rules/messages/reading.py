@@ -9,7 +9,7 @@ from rules.ci.tokens import may_contain_marker
 _ESCAPED = re.compile(r"\\[\\`*_\[\]~|$#+\-=.)]")
 _SPANS = re.compile(rf"({_ESCAPED.pattern})|(?<!`)(`+)(?!`).+?(?<!`)\2(?!`)")
 _ENTITY = re.compile(r"&(amp|lt|gt);")
-_CALLS = re.compile(r"[@#!&~%$^][\w\"]|\bGH-\d|\b(?:https?|ftp)://|\bwww\.", re.IGNORECASE)
+_CALLS = re.compile(r"[@#!&~%$^][\w\"]|GH-\d|(?:https?|ftp)://|www\.", re.IGNORECASE)
 _MARKUP = re.compile(r"[`*_\[\]~|<>$]")
 
 
