@@ -63,6 +63,7 @@ SUSPICIOUS = re.compile(
 _LOOKS_DEPLOY = re.compile(r"deploy|rollout|\bapply\b|argocd|helm|terraform|ansible", re.IGNORECASE)
 _LOOKS_SCAN = re.compile(r"scan|codeql|trivy|snyk|sonar|grype|semgrep|scorecard|gitleaks", re.IGNORECASE)
 _SPLIT = re.compile(r"\s*(?:&&|\|\||;|(?<![<>|])\|(?!\|))\s*")
+_SUBSTITUTED = re.compile(r"\$\([^()]*\s[^()]*\)|`[^`]*`")
 _ASSIGN = re.compile(r"^(?:export\s+|readonly\s+|local\s+)?(?P<name>[A-Za-z_]\w*)\s*[:?]?=\s*(?P<value>[^\s;].*?)\s*$")
 _FILES_FOLLOWED = 20
 
@@ -132,7 +133,8 @@ class _Reading:
 
     def command(self, text: str, line: int) -> None:
         """One line of shell."""
-        for part in _SPLIT.split(text):
+        # What another command prints is not known, and may hold anything.
+        for part in _SPLIT.split(_SUBSTITUTED.sub("$(_)", text)):
             if match := _ASSIGN.match(part):
                 self.variables.setdefault(match["name"], (match["value"].strip("'\""),))
             self._effects(part)
