@@ -44,8 +44,10 @@ class _Race:
 
     def time(self, tag: str) -> datetime | None:
         """When a tag was pushed or first seen."""
-        facts = self.question.known.get(tag, Candidate(tag))
-        return facts.pushed_at or facts.first_seen
+        return self.facts(tag).pushed_at or self.facts(tag).first_seen
+
+    def facts(self, tag: str) -> Candidate:
+        return self.question.known.get(tag, Candidate(tag))
 
     def missing(self) -> tuple[str, ...]:
         """The tags whose times have to be asked for."""
@@ -55,7 +57,9 @@ class _Race:
         return tuple(tag for tag in wanted if self.time(tag) is None and tag not in self.question.unknown)
 
     def field(self) -> Field:
-        found = [(time, tag) for tag in self.competing if (time := self.time(tag)) is not None and self._later(tag)]
+        later = [tag for tag in self.competing if self._later(tag)]
+        pushed = [(time, tag) for tag in later if (time := self.facts(tag).pushed_at) is not None]
+        found = pushed or [(time, tag) for tag in later if (time := self.time(tag)) is not None]
         found.sort(reverse=True)
         kind: UpdateKind | None = "build" if self.here is not None else None
         entrants = [Entrant(tag, kind) for _, tag in found]
@@ -73,16 +77,13 @@ class _Race:
         return Verdict.OLDER, "pushed-earlier" if self._later(tag) else "not-later", self.current or ""
 
     def _later(self, tag: str) -> bool:
-        """Whether a tag came after the one that stands there. Times of the same kind are compared where both have them: a
-        first sight is later than the push that it saw."""
-        if tag == self.current:
+        """Whether a tag is known to have come after the one that stands there. A first sight is later than the push that it
+        saw: it says nothing beside the time of a push."""
+        if tag == self.current or self.time(tag) is None:
             return False
         if self.here is None:
             return True
-        there = self.question.known.get(tag, Candidate(tag))
-        here = self.question.known.get(self.current or "", Candidate(""))
-        if there.pushed_at is not None and here.pushed_at is not None:
-            return there.pushed_at > here.pushed_at
-        if there.first_seen is not None and here.first_seen is not None:
-            return there.first_seen > here.first_seen
-        return there.pushed_at is not None and here.first_seen is not None and there.pushed_at > here.first_seen
+        pushed = self.facts(tag).pushed_at
+        if pushed is not None:
+            return pushed > self.here
+        return self.facts(self.current or "").pushed_at is None and (self.time(tag) or self.here) > self.here

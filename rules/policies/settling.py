@@ -208,9 +208,11 @@ class _Search:
         question, rule = self.question, self.question.choosing.platforms
         if rule == "any" or (rule == "auto" and question.current_tag is None and question.current_digest is None):
             return True
+        if rule == "auto" and question.current_platforms is not None and not question.current_platforms:
+            return True  # nothing is known of what stands there, so nothing is wanted of what follows it
         if facts.platforms is None and tag not in question.unknown:
             return None
-        wanted = frozenset(map(normal, rule)) if isinstance(rule, tuple) else question.current_platforms or frozenset()
+        wanted = frozenset(map(normal, rule if isinstance(rule, tuple) else question.current_platforms or ()))
         if not wanted:
             return True
         if not facts.platforms:

@@ -16,6 +16,7 @@ fixed text, so an unknown suffix is kept as it stands and never counted up.
 
 from __future__ import annotations
 
+from rules.tags.likeness import like
 from rules.tags.reading import among, read
 from rules.tags.values import HASH, NUMBER, RELEASE, Form, Key, Tag
 
@@ -44,8 +45,10 @@ def older(one: str, other: str) -> bool | None:
     """Whether the first tag is older than the second; None where the two cannot be compared. Of two versions of the same
     precision the numbers decide, whatever their variants."""
     first, second = read(one), read(other)
-    if first.comparable(second):
-        return first.key < second.key
+    for tag, against, sign in ((first, other, 1), (second, one, -1)):
+        key = like(tag).key(against) if tag.is_ordered else None
+        if key is not None:
+            return tag.key < key if sign > 0 else key < tag.key
     if not (first.form is second.form is Form.VERSION and first.precision == second.precision):
         return None
     mine, theirs = (first.numbers, first.pre), (second.numbers, second.pre)

@@ -13,30 +13,32 @@ NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
 
 def question(
-    current: str | None, tags: str | Iterable[str], known: Mapping[str, Candidate] | None = None, **choosing: Any
+    current: str | None, listed: str | Iterable[str], known: Mapping[str, Candidate] | None = None, /, **choosing: Any
 ) -> Question:
     """A question about tags (in one text, a space between them); platforms do not matter unless the rule says so."""
-    listing = tuple(tags.split()) if isinstance(tags, str) else tuple(tags)
+    listing = tuple(listed.split()) if isinstance(listed, str) else tuple(listed)
     return Question(Choosing(**{"platforms": "any"} | choosing), current, listing, NOW, known=known or {})
 
 
 def answer(
-    current: str | None, tags: str | Iterable[str], known: Mapping[str, Candidate] | None = None, **choosing: Any
+    current: str | None, listed: str | Iterable[str], known: Mapping[str, Candidate] | None = None, /, **choosing: Any
 ) -> Choice:
     """The choice, where no further fact is needed."""
-    found = choose(question(current, tags, known, **choosing))
+    found = choose(question(current, listed, known, **choosing))
     assert isinstance(found, Choice), found
     return found
 
 
-def chosen(current: str | None, tags: str | Iterable[str], **choosing: Any) -> str | None:
+def chosen(current: str | None, listed: str | Iterable[str], /, **choosing: Any) -> str | None:
     """The tag that is chosen."""
-    return answer(current, tags, **choosing).chosen
+    return answer(current, listed, **choosing).chosen
 
 
-def lacks(current: str | None, tags: str | Iterable[str], known: Mapping[str, Candidate] | None = None, **choosing: Any) -> Need:
+def lacks(
+    current: str | None, listed: str | Iterable[str], known: Mapping[str, Candidate] | None = None, /, **choosing: Any
+) -> Need:
     """The facts that are needed."""
-    found = choose(question(current, tags, known, **choosing))
+    found = choose(question(current, listed, known, **choosing))
     assert isinstance(found, Need), found
     return found
 
