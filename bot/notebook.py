@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from sqlalchemy import Column, Float, Index, MetaData, String, Table, delete, select
+from sqlalchemy import Column, Float, Index, MetaData, String, Table, Text, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -33,6 +33,14 @@ _deliveries = Table(
     Column("at", Float, nullable=False, index=True),
 )
 _stale = Table("stale", _metadata, Column("image", String(512), primary_key=True), Column("since", Float, nullable=False))
+_told = Table(
+    "told",
+    _metadata,
+    Column("repository", String(512), primary_key=True),
+    Column("subject", String(2048), primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("at", Float, nullable=False),
+)
 _places = Table(
     "places",
     _metadata,
@@ -114,6 +122,26 @@ class Notebook:
                 for image, repository in rows:
                     found.setdefault(image, set()).add(repository)
         return {image: frozenset(names) for image, names in found.items()}
+
+    async def told(self, repository: str) -> dict[str, str]:
+        """What people were told of a repository and is not over: text by subject."""
+        async with self._engine.connect() as connection:
+            rows = await connection.execute(select(_told.c.subject, _told.c.text).where(_told.c.repository == repository))
+            return {row.subject: row.text for row in rows}
+
+    async def tell(self, repository: str, subject: str, text: str, now: datetime) -> None:
+        """Note that people were told."""
+        row = {"repository": repository, "subject": subject, "text": text, "at": now.timestamp()}
+        said = self._dialect.insert(_told).values(row)
+        async with self._engine.begin() as connection:
+            await connection.execute(
+                said.on_conflict_do_update(index_elements=["repository", "subject"], set_={"text": text, "at": row["at"]})
+            )
+
+    async def untell(self, repository: str, subject: str) -> None:
+        """Note that people were told that it is over."""
+        async with self._engine.begin() as connection:
+            await connection.execute(delete(_told).where(_told.c.repository == repository, _told.c.subject == subject))
 
     async def tidy(self, now: datetime) -> None:
         """Drop deliveries that will not come again."""

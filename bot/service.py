@@ -21,6 +21,7 @@ from bot.app import App, Berth
 from bot.freshness import FreshListings
 from bot.ledger import LedgerError
 from bot.notebook import Notebook
+from bot.notify import Messenger
 from bot.report import Report
 from bot.web.inbox import Inbox
 from bot.web.metrics import Metrics
@@ -51,6 +52,7 @@ class Service:
     work: LocalWork = field(init=False)
     timer: Timer = field(init=False)
     inbox: Inbox = field(init=False)
+    messenger: Messenger = field(init=False)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     @classmethod
@@ -60,6 +62,7 @@ class Service:
         service.work = LocalWork(service._pass, at_once=at_once)
         service.timer = Timer(service.ask, every=app.settings.scan_every, now=app.clock)
         service.inbox = Inbox(service.notebook, service.ask, service.refresh, app.clock)
+        service.messenger = Messenger(app.settings.notify, service.notebook, app.clock)
         await service.inbox.start()
         await service.work.start()
         await service.refresh()
@@ -76,7 +79,9 @@ class Service:
         for task in self._tasks:
             task.cancel()
         await self.inbox.stop()
-        return await self.work.stop(seconds)
+        ended = await self.work.stop(seconds)
+        await self.messenger.close()
+        return ended
 
     async def ask(self, repository: str, why: str) -> None:
         """Have a repository (its key) looked at. One that is not ours is not."""
@@ -134,6 +139,7 @@ class Service:
             except LedgerError as error:
                 log.error("places not written down", why=str(error))
         await self._sighted(report)
+        await self.messenger.tell(report)
         self.metrics.passes.labels("failed" if report.failed else "changed" if report.changed else "quiet").inc()
         for note in report.of("opened", "refreshed", "closed", "landed", "pushed"):
             self.metrics.effects.labels(note.kind).inc()

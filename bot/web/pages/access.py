@@ -18,6 +18,13 @@ from bot.web.senders.base import same
 
 COOKIE = "tagboat"
 _DAY = 86400
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
 
 
 class Access:
@@ -62,7 +69,7 @@ class Access:
             f"{session}.{self._sign('session', session)}",
             max_age=_DAY,
             httponly=True,
-            samesite="Strict",
+            samesite="Lax",  # a strict one would not come along when GitHub leads back to /setup
             secure=self._secure,
             path="/",
         )
@@ -82,3 +89,6 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+ACCESS: web.AppKey[Access] = web.AppKey("access", Access)

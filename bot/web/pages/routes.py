@@ -14,21 +14,13 @@ from markupsafe import Markup
 
 from bot.ledger import Event, Hold
 from bot.service import Service
-from bot.web.pages import views
-from bot.web.pages.access import Access
+from bot.web.pages import setup, views
+from bot.web.pages.access import ACCESS, HEADERS, Access
 from bot.web.pages.picture import picture
 from bot.web.server import SERVICE
 from rules.images import canonical
 
-ACCESS: web.AppKey[Access] = web.AppKey("access", Access)
 _HERE = Path(__file__).parent.parent
-_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
-    "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-}
 
 Page = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -51,6 +43,7 @@ def add_pages(app: web.Application) -> None:
             web.get("/images", _page(_images)),
             web.get("/image", _page(_image)),
             web.get("/history", _page(_history)),
+            web.get("/setup", setup.page),
             web.get("/login", _login),
             web.post("/login", _log_in),
             web.post("/actions/{action}", _act),
@@ -61,7 +54,7 @@ def add_pages(app: web.Application) -> None:
 
 
 async def _protect(request: web.Request, response: web.StreamResponse) -> None:
-    for name, value in _HEADERS.items():
+    for name, value in HEADERS.items():
         if name != "Cache-Control" or not request.path.startswith("/static/"):
             response.headers.setdefault(name, value)
 
