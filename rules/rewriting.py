@@ -39,7 +39,7 @@ _NO_STRING = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
-_NEARBY = 64 * 1024  # bytes before a place that are looked at for the kind of quotes in use
+_NEARBY = 4096  # bytes before a place that are looked at for the kind of quotes in use
 _QUOTE = re.compile(rb"""[:\-\[,{][ \t]+(["'])""")
 
 

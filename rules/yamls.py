@@ -23,6 +23,7 @@ from rules.composing import DEPTH_LIMIT, NODE_LIMIT, YamlError, composed
 
 __all__ = [
     "DEPTH_LIMIT",
+    "FLUX_MARKER",
     "NODE_LIMIT",
     "SIZE_LIMIT",
     "Source",
@@ -38,6 +39,7 @@ __all__ = [
 
 SIZE_LIMIT = 4 * 1024 * 1024  # bytes
 MERGE_LIMIT = 200_000  # keys that the merge keys of one file add, all together
+FLUX_MARKER = '"$imagepolicy"'
 NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 
 _UTF8_MARK = b"\xef\xbb\xbf"
@@ -106,6 +108,11 @@ class Source:
         if not isinstance(node, ScalarNode) or node.style != "|":
             return None
         return _Inside.of(self, node)
+
+    @cached_property
+    def marked(self) -> bool:
+        """Whether the text may have markers, those comments that say something of the image beside them."""
+        return FLUX_MARKER in self.text or "tagboat:" in self.text
 
     @cached_property
     def documents(self) -> list[Node]:

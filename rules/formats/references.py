@@ -23,10 +23,9 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 from rules.edits import Span
 from rules.formats.base import Occurrence
 from rules.images import BadReference, ImageRef, is_digest, is_tag
-from rules.yamls import Source, items, text, walk
+from rules.yamls import FLUX_MARKER, Source, items, text, walk
 
 _COMMENT = re.compile(r"\s#\s*(?=tagboat:|\{)")
-_FLUX = '"$imagepolicy"'
 _VARIABLE = re.compile(r"\$\{[^{}]*\}?|\$\([^()]*\)?|\$[A-Za-z_]\w*|\{\{.*?\}\}|\{%.*?%\}|<%.*?%>")
 _LITERAL = re.compile(r"[a-z0-9]")  # an image that is nothing but variables is named elsewhere
 _PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".svg", ".ico", ".webp", ".iso", ".img", ".qcow2", ".vmdk", ".tar", ".gz")
@@ -63,10 +62,9 @@ class Finder:
 
     def everywhere(self, root: Node, skip: frozenset[str] = frozenset()) -> Iterator[Occurrence]:
         """Every image in the mappings from a node down, save below the keys of `skip`."""
-        marked = _FLUX in self.source.text or "tagboat:" in self.source.text
         for parent, mapping in walk(root, skip):
             yield from self.mapping(parent, mapping)
-            if marked:
+            if self.source.marked:
                 yield from self._marked(mapping)
 
     def mapping(self, parent: str, mapping: MappingNode) -> Iterator[Occurrence]:
@@ -184,12 +182,14 @@ class Finder:
         return None
 
     def _comment(self, index: int) -> str | None:
+        if not self.source.marked:
+            return None
         rest = self.source.rest_of_line(index, _LINE_LIMIT)
-        for match in _COMMENT.finditer(rest):
+        for match in _COMMENT.finditer(rest) if "#" in rest else ():
             comment = rest[match.end() :]
             if comment.startswith("tagboat:"):
                 return comment.rstrip()
-            if _FLUX in comment and "}" in comment:
+            if FLUX_MARKER in comment and "}" in comment:
                 return comment[: comment.rindex("}") + 1]
         return None
 
