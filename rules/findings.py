@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong. `line` counts from 1 (None: not known), `path` is like `rules[0].range`, `suggestion` may be empty."""
+    """One thing that is wrong. `line` is from 1 (None: not known), `path` like `rules[0].range`, `suggestion` may be empty."""
 
     file: str
     line: int | None
