@@ -71,6 +71,7 @@ from tests.rules.formats.told import DIGEST, HEX, OTHER, found, told
         (f"web: {{image: 'acme/web:v1', digest: '{DIGEST}'}}", ["1 acme/web:v1@D"]),
         # what is no image, and what is not known
         ("git: {repository: 'https://acme.io/web.git', tag: v1}", []),
+        ("git: {repository: 'https://${HOST}/web.git', tag: v1}", []),
         ("chart: {repository: 'oci://acme.io/charts', tag: v1}", []),
         ("service: {tag: v1, port: 80}", []),
         ("image: {tag: v1}", []),
