@@ -23,22 +23,23 @@ from rules.policies import POLICIES, complaints, words
 from rules.policies import choose as choose_tag
 from rules.policies.base import Candidate, Choice, Choosing, Need, Question
 
+_Text = Annotated[str, Parameter(allow_leading_hyphen=True)]
 _DIGEST = re.compile(r"[a-z0-9]+(?:[+._-][a-z0-9]+)*:[0-9a-fA-F]{32,}")
 
 
 def choose(
     *,
     policy: str | None = None,
-    range: str | None = None,  # noqa: A002
+    range: _Text | None = None,  # noqa: A002
     order: Literal["asc", "desc"] = "asc",
-    tags: str | None = None,
-    extract: str | None = None,
-    ignore: Annotated[list[str] | None, Parameter(negative="")] = None,
+    tags: _Text | None = None,
+    extract: _Text | None = None,
+    ignore: Annotated[list[str] | None, Parameter(negative="", allow_leading_hyphen=True)] = None,
     variant: Literal["keep", "any"] = "keep",
     prereleases: bool = False,
     max_step: Literal["patch", "minor", "major"] = "major",
     min_age: str | None = None,
-    current: str | None = None,
+    current: _Text | None = None,
     json: bool = False,
 ) -> int:
     """Try a policy on tags from standard input, one a line: TAG, and where they matter its time (RFC 3339) and digest.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.rules.policies.asking import answer
+from rules.policies import words
+from tests.rules.policies.asking import answer, reasons, verdicts
 
 
 @pytest.mark.parametrize(
@@ -61,3 +62,106 @@ from tests.rules.policies.asking import answer
 def test_what_is_next(current: str | None, tags: str, expected: str | None, kind: str | None, major: str | None) -> None:
     found = answer(current, f"{current} {tags}" if current else tags)
     assert (found.chosen, found.kind, found.major) == (expected, kind, major)
+
+
+STAMPED = {"tags": r"^main-.*-(?P<ts>\d+)$", "extract": "$ts"}
+LISTED = "1.2.3 1.2.4 1.3.0 1.4.0-rc.1 1.5.0-alpine 2.0.0 2.1.0-rc.1 3.0.0"
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected", "major"),
+    [
+        ({}, "1.3.0", "3.0.0"),
+        ({"max_step": "minor"}, "1.3.0", None),
+        ({"max_step": "patch"}, "1.2.4", None),
+        ({"prereleases": True}, "1.4.0-rc.1", "3.0.0"),
+        ({"variant": "any"}, "1.5.0-alpine", "3.0.0"),
+        ({"variant": "any", "prereleases": True}, "1.5.0-alpine", "3.0.0"),
+        ({"range": "<2.5"}, "1.3.0", "2.0.0"),
+        ({"range": "^1.2.3-0"}, "1.4.0-rc.1", None),
+        ({"range": "~1.2"}, "1.2.4", None),
+        ({"tags": r"^1\.2\."}, "1.2.4", None),
+        ({"ignore": ("1.3.*", "3.*")}, "1.2.4", "2.0.0"),
+    ],
+)
+def test_other_keys(keys: dict[str, object], expected: str, major: str | None) -> None:
+    found = answer("1.2.3", LISTED, **keys)
+    assert (found.chosen, found.major) == (expected, major)
+
+
+@pytest.mark.parametrize(
+    ("current", "listed", "keys", "expected"),
+    [
+        # what is extracted is what stands there
+        ("main-3f2a9c1-1704067200", "main-8e1b2c3-1704067300 dev-1-1704067400", STAMPED, "main-8e1b2c3-1704067300"),
+        ("x1.2.3y", "x1.2.4y x2.0.0y z1.9.0y", {"tags": "^x(.*)y$", "extract": "$1"}, "x1.2.4y"),
+        ("latest", "x1.2.4y", {"tags": "^x(.*)y$", "extract": "$1"}, None),
+        # a range is about versions
+        ("20240102", "20240103", {"range": "*"}, None),
+        ("1.2.3.4", "1.2.3.5", {"range": "*"}, None),
+        # of two variants of one version the one that stands there
+        ("1.2.3-slim", "1.2.4-alpine 1.2.4-slim 1.2.4", {"variant": "any"}, "1.2.4-slim"),
+        ("1.2.3-slim", "1.2.4-bookworm 1.2.4-alpine", {"variant": "any"}, "1.2.4-alpine"),
+        ("1.2.3", "v1.2.4", {"variant": "any"}, None),
+        # a version that begins with a year is read as one
+        ("2024.1.2", "2024.1.3", {"max_step": "patch"}, "2024.1.3"),
+        ("2024.1.2", "2024.2.0 2025.1.0", {"max_step": "minor"}, "2024.2.0"),
+        ("2024.01.02", "2025.02.01", {"max_step": "patch"}, "2025.02.01"),
+        ("main-41", "main-42", {"max_step": "patch"}, "main-42"),
+    ],
+)  # fmt: skip
+def test_more_keys(current: str, listed: str, keys: dict[str, str], expected: str | None) -> None:
+    assert answer(current, f"{current} {listed}", **keys).chosen == expected
+
+
+def test_how_far_a_calendar_version_moves() -> None:
+    for new, kind in (("2024.1.3", "patch"), ("2024.2.0", "minor"), ("2025.1.0", "major")):
+        assert answer("2024.1.2", f"2024.1.2 {new}").kind == kind
+    assert answer("2024.01.02", "2024.01.02 2025.02.01").kind == "build"
+    assert answer("2024.01", "2024.01 2025.02").kind == "build"
+
+
+def test_every_candidate_says_why() -> None:
+    found = answer(
+        "1.2.3", "1.2.3 1.2.4 1.3.0 1.2.2 2.0.0 2.1.0 1.4.0-rc.1 1.4.0-alpine v1.4.0 1.4 latest 20240102 main-41 3f2a9c1"
+    )
+    assert reasons(found) == {
+        "1.2.3": "it stands there now",
+        "1.2.4": "something newer is taken",
+        "1.3.0": "it is the newest 1.x",
+        "1.2.2": "it is older than 1.2.3",
+        "2.0.0": "it is of the next major, which has a request of its own",
+        "2.1.0": "it is of the next major, which has a request of its own",
+        "1.4.0-rc.1": "it is a pre-release, and no such pre-release stands there",
+        "1.4.0-alpine": "it is another variant than 1.2.3",
+        "v1.4.0": "it does not begin as 1.2.3 does",
+        "1.4": "it has not as many numbers as 1.2.3",
+        "latest": "it is a name that moves",
+        "20240102": "it is a date or serial number, and a version stands there",
+        "main-41": "it is a build, and a version stands there",
+        "3f2a9c1": "it is a commit hash, and a version stands there",
+    }
+    assert {tag for tag, verdict in verdicts(found).items() if verdict == "older"} == {"1.2.3", "1.2.4", "1.2.2"}
+
+
+@pytest.mark.parametrize(
+    ("current", "keys", "reason"),
+    [
+        (None, {}, "no tag stands there"),
+        ("latest", {}, "latest is a name that moves, and names have no successor; pin it to its digest to follow it"),
+        ("1.2.3", {}, "nothing newer is there of the kind 1.x"),
+        ("v2", {}, "nothing newer is there of the kind version"),
+        ("main-41", {}, "nothing newer is there of the kind build"),
+        ("x", {"tags": "^y", "extract": "$0"}, "what stands there does not match ^y, so nothing of it can be ordered"),
+        ("1.2.3", {"policy": "none"}, "a rule leaves it alone (policy: none)"),
+        ("1.2.3", {"range": "^^1"}, "'^^' is no operator: write ^"),
+        ("1.2.3", {"tags": "(?=a)"}, "RE2 has no look-around and no back-references"),
+        ("1.2.3", {"ignore": ("[",)}, "is never closed"),
+        ("1.2.3", {"policy": "smver"}, "there is no policy smver"),
+    ],
+)
+def test_where_nothing_is_chosen_it_says_why(current: str | None, keys: dict[str, object], reason: str) -> None:
+    found = answer(current, "latest 1.2.3 main-41 x v2", **keys)
+    assert found.chosen is None
+    assert reason in words.of_choice(found)
+    assert all(reasons(found).values())
