@@ -101,7 +101,7 @@ def test_custom_resources(spec: str, expected: list[str]) -> None:
         ("- {op: add, path: /spec/image, value: web}", ["1 web"]),
         ("- op: add\n  path: /spec/containers/-\n  value: {name: a, image: web:1}", ["3 web:1"]),
         ("- op: replace\n  path: /spec/replicas\n  value: 3", []),
-        ("- op: replace\n  path: /metadata/annotations/note\n  value: web:1", []),
+        ("- op: replace\n  path: /metadata/annotations/image.note\n  value: web:1", []),
         ("- image: web:1", []),
     ],
 )
