@@ -13,7 +13,7 @@ from rules.images import canonical
 from rules.policies import choose
 from rules.policies.base import Candidate, Choice, Choosing, Need, Question, Stood
 
-_ROUNDS = 40  # a policy asks for one fallback candidate a round; past this nothing is chosen
+_ROUNDS = 40  # a policy asks for one fallback candidate a round, and gives up after a dozen
 
 
 class Listings(Protocol):
@@ -87,13 +87,12 @@ class Chooser:
         known = dict(question.known)
         unknown = set(question.unknown)
         if need.ages:
-            known |= await self._ages(image, need.ages)
-            unknown |= set(need.ages) - known.keys()
+            for tag, aged in (await self._ages(image, need.ages)).items():
+                known[tag] = replace(known.get(tag, aged), pushed_at=aged.pushed_at, first_seen=aged.first_seen)
+            unknown |= {tag for tag in need.ages if (one := known.get(tag)) is None or not (one.pushed_at or one.first_seen)}
         if need.digests:
-            found = await asyncio.gather(*(self._digest(image, tag) for tag in need.digests))
-            for tag, digest in zip(need.digests, found, strict=True):
-                known[tag] = replace(known.get(tag, Candidate(tag)), digest=digest)
-                unknown |= {tag} if digest is None else set()
+            known |= await self._contents(image, question, need.digests)
+            unknown |= {tag for tag in need.digests if known[tag].digest is None}
         current_platforms = question.current_platforms
         if need.platforms:
             asked, current_platforms = await self._platforms(image, question, need.platforms)
@@ -101,6 +100,19 @@ class Chooser:
             known |= {tag: _with(known.get(tag), tag, found) for tag, found in zip(asked, described, strict=True) if found}
             unknown |= {tag for tag in need.platforms if known.get(tag, Candidate(tag)).platforms is None}
         return replace(question, known=known, unknown=frozenset(unknown), current_platforms=current_platforms)
+
+    async def _contents(self, image: str, question: Question, tags: tuple[str, ...]) -> dict[str, Candidate]:
+        """What tags point to. Where the rule wants an age, it is that of the content: the tag itself may be old."""
+        digests = await asyncio.gather(*(self._digest(image, tag) for tag in tags))
+        found = {
+            tag: replace(question.known.get(tag, Candidate(tag)), digest=digest, first_seen=None)
+            for tag, digest in zip(tags, digests, strict=True)
+        }
+        if self.sights and question.choosing.min_age:
+            there = [(tag, one.digest) for tag, one in found.items() if one.digest is not None]
+            seen = await self.sights.first_seen(canonical(image), there, self.now)
+            found = {tag: replace(one, first_seen=seen.get(tag)) for tag, one in found.items()}
+        return found
 
     async def _platforms(
         self, image: str, question: Question, tags: tuple[str, ...]
