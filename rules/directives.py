@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from rules.findings import did_you_mean, one_of
+from rules.policies import ranges
 from rules.policies.base import Choosing
 
 _OURS = re.compile(r"#*\s*tagboat:\s*(.*)", re.DOTALL)
@@ -82,7 +83,10 @@ def _ours(text: str) -> Directive:
     if word == "ignore":
         return Ignore(rest)
     if word == "semver":
-        return Policy(word, rest)
+        try:
+            return Policy(word, ranges.read(rest).text if rest else "")
+        except ranges.BadRange as error:
+            raise BadDirective(f"`tagboat: {text[:60]}` is not understood: {error}") from None
     if word in _ORDERED and rest in ("", "asc", "desc"):
         return Policy(word, rest)
     if word in _BARE and not rest:

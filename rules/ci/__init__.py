@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from rules.ci import (
     argo_events,
-    azure,
+    azure_pipelines,
     bitbucket,
     buildkite,
     circleci,
@@ -35,7 +35,7 @@ SYSTEMS: dict[str, CiSystem] = {
     "tekton-triggers": tekton_triggers,
     "pipelines-as-code": pipelines_as_code,
     "circleci": circleci,
-    "azure-pipelines": azure,
+    "azure-pipelines": azure_pipelines,
     "drone": drone,
     "woodpecker": woodpecker,
     "buildkite": buildkite,

@@ -12,9 +12,10 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import re2
-
-from rules.ci.tokens import compiled
+from rules.ci.cel_values import METHODS, apply, known, number, size, text
+from rules.ci.cel_values import UNKNOWN as UNKNOWN
+from rules.ci.cel_values import Failed as Failed
+from rules.ci.cel_values import Unsupported as Unsupported
 
 _TOKENS = re.compile(
     r"\s*(?:(?P<string>[rR]?(?:\"\"\".*?\"\"\"|'''.*?'''|\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'))|(?P<number>\d+(?:\.\d+)?(?:[eE][+-]?\d+)?u?)"
@@ -22,22 +23,6 @@ _TOKENS = re.compile(
     re.DOTALL,
 )
 _DEPTH = 60
-
-
-class _Unknown:
-    def __repr__(self) -> str:
-        return "UNKNOWN"
-
-
-UNKNOWN: Any = _Unknown()
-
-
-class Failed(ValueError):
-    """The expression cannot be read, or ends in an error: nothing is started."""
-
-
-class Unsupported(ValueError):
-    """The expression uses something that is not understood here."""
 
 
 Thunk = Callable[[Mapping[str, Any]], Any]
@@ -152,14 +137,16 @@ class _Parser:
             return lambda names: _negated(inner(names))
         if self.take("-"):
             number = self.unary()
-            return lambda names: _number(number(names)) * -1
+            return lambda names: number(number(names)) * -1
         return self.member()
 
     def member(self) -> Thunk:
         here = self.primary()
         while True:
             if self.take("."):
-                name = self.peek()[1]
+                kind, name = self.peek()
+                if kind != "name":
+                    raise Failed(f"a name is expected, not {name or 'the end'!r}")
                 self.at += 1
                 here = self.method(here, name) if self.take("(") else _select(here, name)
             elif self.take("["):
@@ -206,14 +193,14 @@ class _Parser:
         if name == "has" and len(arguments) == 1:
             return lambda names: _has(arguments[0], names)
         if name == "size" and len(arguments) == 1:
-            return lambda names: _size(arguments[0](names))
+            return lambda names: size(arguments[0](names))
         if name in ("string", "dyn", "int", "double"):
-            convert = {"string": _text, "dyn": lambda value: value, "int": _number, "double": _number}[name]
-            return lambda names: _known(convert, arguments[0](names))
+            convert = {"string": text, "dyn": lambda value: value, "int": number, "double": number}[name]
+            return lambda names: known(convert, arguments[0](names))
         function = self.functions.get(name)
         if function is None:
             raise Unsupported(f"{name}()")
-        return lambda names: _known(function, *(one(names) for one in arguments))
+        return lambda names: known(function, *(one(names) for one in arguments))
 
     def method(self, target: Thunk, name: str) -> Thunk:
         if name in ("exists", "all", "exists_one", "filter", "map"):
@@ -225,10 +212,10 @@ class _Parser:
                 self.expect(")")
                 return lambda names: _macro(name, target(names), variable, body, names)
         arguments = self.arguments(")")
-        function = self.functions.get(f".{name}") or _METHODS.get(name)
+        function = self.functions.get(f".{name}") or METHODS.get(name)
         if function is None:
             raise Unsupported(f".{name}()")
-        return lambda names: _known(function, target(names), *(one(names) for one in arguments))
+        return lambda names: known(function, target(names), *(one(names) for one in arguments))
 
 
 def _named(name: str) -> Thunk:
@@ -292,47 +279,7 @@ def _logic(left: Thunk, right: Thunk, *, decides: bool) -> Thunk:
 
 
 def _binary(op: str, left: Thunk, right: Thunk) -> Thunk:
-    return lambda names: _known(lambda one, other: _apply(op, one, other), left(names), right(names))
-
-
-def _apply(op: str, left: Any, right: Any) -> Any:
-    if op in ("==", "!="):
-        same = type(left) is type(right) and left == right
-        return same == (op == "==")
-    if op == "in":
-        if not isinstance(right, list | Mapping):
-            raise Failed(f"{right!r} is no list")
-        return UNKNOWN if isinstance(right, list) and UNKNOWN in right and left not in right else left in right
-    if op == "+" and isinstance(left, str) and isinstance(right, str):
-        return left + right
-    if op == "+" and isinstance(left, list) and isinstance(right, list):
-        return left + right
-    if op in ("<", "<=", ">", ">=") and isinstance(left, str) and isinstance(right, str):
-        return {"<": left < right, "<=": left <= right, ">": left > right, ">=": left >= right}[op]
-    one, other = _number(left), _number(right)
-    if op in ("/", "%") and other == 0:
-        raise Failed("division by zero")
-    table: dict[str, Callable[[], Any]] = {
-        "+": lambda: one + other,
-        "-": lambda: one - other,
-        "*": lambda: one * other,
-        "/": lambda: one / other,
-        "%": lambda: one % other,
-        "<": lambda: one < other,
-        "<=": lambda: one <= other,
-        ">": lambda: one > other,
-        ">=": lambda: one >= other,
-    }
-    return table[op]()
-
-
-def _known(function: Callable[..., Any], *values: Any) -> Any:
-    if any(value is UNKNOWN for value in values):
-        return UNKNOWN
-    try:
-        return function(*values)
-    except (TypeError, IndexError, AttributeError, OverflowError, re2.error) as error:
-        raise Failed(str(error)) from None
+    return lambda names: known(lambda one, other: apply(op, one, other), left(names), right(names))
 
 
 def _choose(condition: Any, yes: Thunk, no: Thunk, names: Mapping[str, Any]) -> Any:
@@ -349,23 +296,6 @@ def _negated(value: Any) -> Any:
     if not isinstance(value, bool):
         raise Failed(f"{value!r} is no truth value")
     return not value
-
-
-def _number(value: Any) -> float:
-    try:
-        if isinstance(value, bool) or value is None:
-            raise ValueError
-        return float(value)
-    except (TypeError, ValueError):
-        raise Failed(f"{value!r} is no number") from None
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else f"{value:g}" if isinstance(value, float) else str(value).lower()
-
-
-def _size(value: Any) -> Any:
-    return UNKNOWN if value is UNKNOWN else float(len(value))
 
 
 def _has(target: Thunk, names: Mapping[str, Any]) -> bool:
@@ -390,19 +320,3 @@ def _macro(name: str, values: Any, variable: str, body: Thunk, names: Mapping[st
     if name == "filter":
         return [value for value, keep in zip(values, told, strict=True) if keep is True]
     return {"exists": any(told), "all": all(told), "exists_one": told.count(True) == 1}[name]
-
-
-_METHODS: dict[str, Callable[..., Any]] = {
-    "startsWith": lambda text, start: text.startswith(start),
-    "endsWith": lambda text, end: text.endswith(end),
-    "contains": lambda text, part: part in text,
-    "matches": lambda text, pattern: compiled(pattern).search(text) is not None,
-    "split": lambda text, by: text.split(by),
-    "lowerAscii": lambda text: text.lower(),
-    "upperAscii": lambda text: text.upper(),
-    "trim": lambda text: text.strip(),
-    "replace": lambda text, old, new: text.replace(old, new),
-    "truncate": lambda text, size: text[: int(size)],
-    "size": lambda value: float(len(value)),
-    "join": lambda values, glue="": glue.join(values),
-}

@@ -147,15 +147,20 @@ class _Parser:
             raise BadExpression(f"unexpected {text or 'end'!r}")
         while True:
             if self.take("."):
-                name = "*" if self.take("*") else self.peek()[1]
-                if name != "*":
-                    self.at += 1
+                name = "*" if self.take("*") else self.name()
                 value = _member(value, name)
             elif self.take("["):
                 value = _member(value, "*" if self.take("*") else self.either())
                 self.expect("]")
             else:
                 return value
+
+    def name(self) -> str:
+        kind, text = self.peek()
+        if kind != "name":
+            raise BadExpression(f"a name is expected, not {text or 'the end'!r}")
+        self.at += 1
+        return text
 
     def call(self, name: str) -> Any:
         self.expect("(")

@@ -10,46 +10,19 @@ error keeps the event away.
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import re2
 
+from rules.ci.govaluate_tokens import LEVELS, PREFIXES, Token, lex
+from rules.ci.govaluate_tokens import BadExpression as BadExpression
+from rules.ci.govaluate_tokens import Failed as Failed
+from rules.ci.govaluate_tokens import Undecided as Undecided
 from rules.ci.tokens import compiled
 
-_LEVELS: tuple[tuple[str, ...], ...] = (
-    (",",),
-    ("?", ":", "??"),
-    ("||",),
-    ("&&",),
-    ("==", "!=", ">", ">=", "<", "<=", "=~", "!~", "in"),
-    ("&", "|", "^"),
-    (">>", "<<"),
-    ("+", "-"),
-    ("*", "/", "%"),
-    ("**",),
-)
-_PREFIXES = ("-", "!", "~")
-_OPERATORS = frozenset(op for level in _LEVELS for op in level) | frozenset(_PREFIXES)
-_TIME = re.compile(
-    r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?"
-    r"|\d{1,2}:\d\d[AP]M|[A-Z][a-z]{2} [A-Z][a-z]{2} .*\d{4}"
-)
 _DEPTH = 80
-
-
-class BadExpression(ValueError):
-    """The text is not an expression of govaluate."""
-
-
-class Failed(ValueError):
-    """The expression cannot be evaluated with these parameters: one is missing, or has the wrong type."""
-
-
-class Undecided(ValueError):
-    """The answer hangs on something that is not known here."""
 
 
 class _Unknown:
@@ -63,103 +36,12 @@ UNKNOWN: Any = _Unknown()
 
 def evaluate(text: str, parameters: Mapping[str, Any]) -> Any:
     """The value of an expression. Raises BadExpression, Failed, or Undecided where an unknown parameter decides."""
-    return _Parser(_lex(text)).whole().value(parameters)
+    return _Parser(lex(text)).whole().value(parameters)
 
 
 def literals(text: str) -> tuple[str, ...]:
     """The texts in an expression. Raises BadExpression."""
-    return tuple(value for kind, value in _lex(text) if kind == "text")
-
-
-@dataclass(frozen=True, slots=True)
-class _Token:
-    kind: str
-    value: Any
-
-    def __iter__(self) -> Any:
-        return iter((self.kind, self.value))
-
-
-def _lex(text: str) -> list[_Token]:
-    tokens: list[_Token] = []
-    at = 0
-    while at < len(text):
-        char = text[at]
-        if char.isspace():
-            at += 1
-        elif char.isdigit() or char == ".":
-            end = _until(text, at, lambda one: one.isdigit() or one == ".")
-            try:
-                tokens.append(_Token("value", float(text[at:end])))
-            except ValueError:
-                raise BadExpression(f"{text[at:end]!r} is not a number") from None
-            at = end
-        elif char == ",":
-            tokens.append(_Token("op", ","))
-            at += 1
-        elif char == "[":
-            value, at = _quoted(text, at + 1, "]")
-            tokens.append(_Token("name", value))
-        elif char.isalpha():
-            word, at = _bare(text, at, lambda one: one.isalnum() or one == "_" or one == ".")
-            tokens.append(_word(word))
-        elif char in "'\"":
-            value, at = _quoted(text, at + 1, "'\"")
-            if _TIME.fullmatch(value):
-                raise BadExpression(f"{value!r} would be read as a time")
-            tokens.append(_Token("text", value))
-        elif char in "()":
-            tokens.append(_Token(char, char))
-            at += 1
-        else:
-            sign, at = _bare(text, at, lambda one: not (one.isalnum() or one in "()[]'\""))
-            if sign not in _OPERATORS:
-                raise BadExpression(f"{sign!r} is no operator")
-            tokens.append(_Token("op", sign))
-    return tokens
-
-
-def _word(word: str) -> _Token:
-    if word in ("true", "false"):
-        return _Token("value", word == "true")
-    if "." in word:
-        raise Undecided(f"{word!r} asks for a member")
-    return _Token("op", "in") if word in ("in", "IN") else _Token("name", word)
-
-
-def _until(text: str, at: int, takes: Callable[[str], bool]) -> int:
-    while at < len(text) and takes(text[at]):
-        at += 1
-    return at
-
-
-def _bare(text: str, at: int, takes: Callable[[str], bool]) -> tuple[str, int]:
-    """A name or sign: up to white space or the first character that it does not take; a backslash takes the next one anyway."""
-    out = ""
-    while at < len(text):
-        if text[at] == "\\" and at + 1 < len(text):
-            out += text[at + 1]
-            at += 2
-        elif not text[at].isspace() and takes(text[at]):
-            out += text[at]
-            at += 1
-        else:
-            break
-    return out, at
-
-
-def _quoted(text: str, at: int, ends: str) -> tuple[str, int]:
-    out = ""
-    while at < len(text):
-        if text[at] == "\\":
-            out += text[at + 1 : at + 2]
-            at += 2
-        elif text[at] in ends:
-            return out, at + 1
-        else:
-            out += text[at]
-            at += 1
-    raise BadExpression("a text or a name in brackets is not closed")
+    return tuple(value for kind, value in lex(text) if kind == "text")
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +102,7 @@ Tree = _Leaf | _Prefix | _Infix
 
 
 class _Parser:
-    def __init__(self, tokens: list[_Token]) -> None:
+    def __init__(self, tokens: list[Token]) -> None:
         self.tokens, self.at, self.depth = tokens, 0, 0
 
     def whole(self) -> Tree:
@@ -232,10 +114,10 @@ class _Parser:
         return tree
 
     def level(self, number: int) -> Tree:
-        if number == len(_LEVELS):
+        if number == len(LEVELS):
             return self.operand()
         left = self.level(number + 1)
-        while self.at < len(self.tokens) and self.tokens[self.at].kind == "op" and self.tokens[self.at].value in _LEVELS[number]:
+        while self.at < len(self.tokens) and self.tokens[self.at].kind == "op" and self.tokens[self.at].value in LEVELS[number]:
             op = self.tokens[self.at].value
             self.at += 1
             left = _Infix(op, left, self.level(number + 1))
@@ -255,7 +137,7 @@ class _Parser:
             raise BadExpression("it ends too early")
         kind, value = self.tokens[self.at]
         self.at += 1
-        if kind == "op" and value in _PREFIXES:
+        if kind == "op" and value in PREFIXES:
             return _Prefix(value, self.operand())
         if kind == "(":
             tree = self.level(0)

@@ -8,7 +8,7 @@ branch builds the image, and nothing else runs on it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -154,3 +154,7 @@ def _in_doubt(situation: Situation, way: Way, answer: Marking | Refusal) -> bool
         if played and all(one.start.answer == "unknown" and one.start.by == "token" for one in played):
             return True
     return False
+
+
+PARTS: Mapping[str, Callable[[], str]] = {"landings": markdown, "tokens": tokens, "carriers": carriers}
+"""The tables of docs/ci-loops.md, by the name of their place in it."""
