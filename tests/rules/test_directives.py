@@ -51,6 +51,7 @@ def test_what_a_comment_says(comment: str | None, expected: Directive | None) ->
         ("# tagboat: semvar ^1", "did you mean 'semver'?"),
         ("# tagboat:", "write "),
         ("# tagboat: follow", "is not understood"),  # needs more than a word: it belongs into a rule
+        ("# tagboat: semver ^1.a", "'1.a' is no version: 'a' is neither a number nor x"),
         ("# tagboat: numerical down", "takes asc or desc, not 'down'"),
         ("# tagboat: newest first", "takes nothing, not 'first'"),
         ('# {"$imagepolicy": "x:y"', None),  # never closed: somebody else's text
