@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from bot import orders
 from bot.answering import Answers
 from bot.forges.base import Forge
 from bot.ledger import Event, Ledger
 from bot.looking import Memory, Seen, View
 from bot.passes import promoting
 from bot.passes.marking import Marker
-from rules import holds
+from rules import holds, rollbacks
 from rules.holds import Hold
 from rules.messages import on_branch
 from rules.plan import Action, Terms, apart, plan, pushes
@@ -21,17 +22,19 @@ from rules.proposals import Ground, Proposal, Source, Wishes, propose
 from rules.records import Record
 from rules.requests import SETTLING, Leave, PullRequest, Push, Resumed
 from rules.rewriting import rewrite
+from rules.rollbacks import Reports
 from rules.updates import Outcome, Stay, Trouble, Update
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
     """What people said, as the ledger has it: holds and skips, and when each was lifted. `pushed` are our own direct commits, as
-    requests that landed."""
+    requests that landed; `reports` say how landings went."""
 
     holds: tuple[Hold, ...] = ()
     resumed: Resumed = field(default_factory=dict)
     pushed: tuple[PullRequest, ...] = ()
+    reports: Reports = field(default_factory=Reports)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,47 +59,65 @@ async def word_of(ledger: Ledger | None, repository: str) -> Word:
         return Word()
     asked = [_hold(one.image, one.path, one.version, one.reason, one.author, one.at) for one in await ledger.holds(repository)]
     events = await ledger.history(repository, kinds=("pushed",), limit=500)
-    return Word(tuple(asked), await ledger.resumed(repository), tuple(map(_landed, events)))
+    resumed = await ledger.resumed(repository)
+    reports = replace(await orders.reports(ledger, repository), resumed=resumed)
+    return Word(tuple(asked), resumed, tuple(map(_landed, events)), reports)
 
 
-async def decide(
-    forge: Forge, memory: Memory, seen: Seen, answers: Answers, word: Word, now: datetime, ledger: Ledger | None = None
-) -> Decided:
-    """The plan for a repository as it was seen."""
-    requests = seen.look.requests
-    markers = {view.base: Marker(forge.kind, forge.name, seen, view) for view in seen.views}
-    wishes = [await _wish(forge, memory, seen, view, answers, word, now, markers[view.base], ledger) for view in seen.views]
-    wishes += [Wishes(base, troubles=(Trouble("", None, "", "there is no such branch", base),)) for base in seen.missing]
-    config = seen.config
-    terms = Terms(
-        now,
-        limit=config.pull_requests.limit,
-        hourly=config.pull_requests.hourly,
-        freezes=config.freezes,
-        resumed=word.resumed,
-    )
-    return Decided(seen, tuple(wishes), tuple(plan(wishes, requests, terms)), tuple(pushes(wishes, terms)), markers)
+@dataclass(frozen=True, slots=True)
+class Decider:
+    """Works out plans for one repository, with what a pass remembers and asks."""
 
+    forge: Forge
+    memory: Memory
+    answers: Answers
+    ledger: Ledger | None
+    now: datetime
 
-async def _wish(
-    forge: Forge,
-    memory: Memory,
-    seen: Seen,
-    view: View,
-    answers: Answers,
-    word: Word,
-    now: datetime,
-    marker: Marker,
-    ledger: Ledger | None,
-) -> Wishes:
-    """What ought to be, for one base branch."""
-    stood = await promoting.stood(ledger, forge.name, view, seen.config, now)
-    outcomes = await answers.outcomes(view.occurrences, view.unread, seen.config, view.flux, stood)
-    outcomes = undisturbed(outcomes, stood, seen.config, now)
-    gated = holds.gate(outcomes, held(seen.look.requests, outcomes, view.base, word, now), view.base)
-    ground = await _ground(forge, memory, seen, view, gated)
-    found = propose(gated, ground)
-    return replace(found, proposals=tuple(_marked(one, marker) for one in found.proposals))
+    async def decide(self, seen: Seen) -> Decided:
+        """The plan for the repository as it was seen. May raise ForgeError or LedgerError."""
+        word = await word_of(self.ledger, self.forge.name)
+        markers = {view.base: Marker(self.forge.kind, self.forge.name, seen, view) for view in seen.views}
+        wishes = [await self._wish(seen, view, word, markers[view.base]) for view in seen.views]
+        wishes += [Wishes(base, troubles=(Trouble("", None, "", "there is no such branch", base),)) for base in seen.missing]
+        terms = Terms(
+            self.now,
+            limit=seen.config.pull_requests.limit,
+            hourly=seen.config.pull_requests.hourly,
+            freezes=seen.config.freezes,
+            since=await self._since(wishes, seen),
+            resumed=word.resumed,
+        )
+        actions = plan(wishes, seen.look.requests, terms)
+        return Decided(seen, tuple(wishes), tuple(actions), tuple(pushes(wishes, terms)), markers)
+
+    async def _wish(self, seen: Seen, view: View, word: Word, marker: Marker) -> Wishes:
+        """What ought to be, for one base branch."""
+        stood = await promoting.stood(self.ledger, self.forge.name, view, seen.config, self.now)
+        outcomes = await self.answers.outcomes(view.occurrences, view.unread, seen.config, view.flux, stood)
+        outcomes = undisturbed(outcomes, stood, seen.config, self.now)
+        gated = holds.gate(outcomes, held(seen.look.requests, outcomes, view.base, word, self.now), view.base)
+        found = propose(gated, await self._ground(seen, view, gated))
+        return replace(found, proposals=tuple(_marked(one, marker) for one in found.proposals))
+
+    async def _ground(self, seen: Seen, view: View, outcomes: Iterable[Outcome]) -> Ground:
+        """The files that change, as they stand on the base."""
+        changing = (one if isinstance(one, Update) else one.held for one in outcomes if isinstance(one, Update | Stay))
+        paths = sorted({update.occurrence.file for update in changing if update is not None})
+        entries = {path: view.entries[path] for path in paths}
+        contents = await self.memory.contents(self.forge, {entry.oid for entry in entries.values()})
+        files = {path: Source(entry.mode, entry.oid, contents[entry.oid]) for path, entry in entries.items()}
+        return Ground(view.base, files, seen.config, rewrite, self.forge.kind, apart(seen.look.requests))
+
+    async def _since(self, wishes: Iterable[Wishes], seen: Seen) -> dict[str, datetime]:
+        """Since when each proposal waits, by the key of its stream; asked only where not all of them may be opened."""
+        asked = seen.config.pull_requests
+        proposals = [one for wish in wishes for one in wish.proposals if not one.is_push]
+        if self.ledger is None or (asked.hourly is None and (asked.limit is None or len(proposals) <= asked.limit)):
+            return {}
+        wanted = [(one.stream.mark, one.fingerprint) for one in proposals]
+        first = await self.ledger.first_seen(f"requests of {self.forge.name}", wanted, self.now)
+        return {one.stream.key: first[one.stream.mark] for one in proposals}
 
 
 def held(requests: Sequence[PullRequest], outcomes: Sequence[Outcome], base: str, word: Word, now: datetime) -> list[Hold]:
@@ -107,16 +128,6 @@ def held(requests: Sequence[PullRequest], outcomes: Sequence[Outcome], base: str
         *holds.rejected(requests, word.resumed),
         *holds.reverted(landed, outcomes, base, now, word.resumed),
     ]
-
-
-async def _ground(forge: Forge, memory: Memory, seen: Seen, view: View, outcomes: Iterable[Outcome]) -> Ground:
-    """The files that change, as they stand on the base."""
-    changing = (one if isinstance(one, Update) else one.held for one in outcomes if isinstance(one, Update | Stay))
-    paths = sorted({update.occurrence.file for update in changing if update is not None})
-    entries = {path: view.entries[path] for path in paths}
-    contents = await memory.contents(forge, {entry.oid for entry in entries.values()})
-    files = {path: Source(entry.mode, entry.oid, contents[entry.oid]) for path, entry in entries.items()}
-    return Ground(view.base, files, seen.config, rewrite, forge.kind, apart(seen.look.requests))
 
 
 def _marked(proposal: Proposal, marker: Marker) -> Proposal:

@@ -12,8 +12,9 @@ from bot.choosing import Chooser
 from bot.forges.base import Forge, ForgeError
 from bot.looking import Terms, look
 from bot.passes import pushing
-from bot.passes.deciding import Decided, decide, word_of
+from bot.passes.deciding import Decided, Decider
 from bot.passes.facts import Witness
+from bot.passes.hearing import Hearing
 from bot.passes.landing import Candidate, Lander, Verdict, conflicting
 from bot.passes.tools import Tools
 from bot.report import Report
@@ -36,24 +37,29 @@ class Pass:
         self._tools = tools
         self._report = report
         self._now = tools.clock()
-        self._answers = Answers(Chooser(tools.listings, self._now, tools.ledger, forge.name))
+        answers = Answers(Chooser(tools.listings, self._now, tools.ledger, forge.name))
+        self._decider = Decider(forge, tools.memory, answers, tools.ledger, self._now)
         self._hands = Hands(forge, tools.ledger, report, self._now, tools.fault, tools.mode == "observe")
         self._decided: Decided | None = None
         self._verdicts: dict[int, Verdict] = {}
         self._pauses = list(_PAUSES)
+        self._hearing = Hearing(self._hands, tools.ledger) if tools.ledger is not None and tools.mode != "observe" else None
 
     async def run(self) -> None:
         """Look, decide, act, until nothing lands any more. Raises what a look can raise, and LedgerError."""
         tools = self._tools
-        for _ in range(_ROUNDS):
+        for count in range(_ROUNDS):
             seen = await look(self._forge, tools.memory, self._terms)
             author = seen.config.commits.author
             self._forge.commit_as((author.name, author.email) if author else None, seen.config.commits.signoff)
-            word = await word_of(tools.ledger, self._forge.name)
-            self._decided = await decide(self._forge, tools.memory, seen, self._answers, word, self._now, tools.ledger)
+            if self._hearing is not None and count == 0:
+                await self._hearing.hear(seen.look)
+            self._decided = await self._decider.decide(seen)
             if not await self._act(self._decided) and not await self._worth_waiting():
                 break
         await self._show()
+        if self._hearing is not None and self._decided is not None:
+            await self._hearing.answer(self._decided, self._verdicts)
 
     async def _act(self, decided: Decided) -> bool:
         """Carry out one plan; whether it is worth looking again at once."""
@@ -62,9 +68,13 @@ class Pass:
             return True
         written = await self._hands.carry_out(decided.actions, decided.heads)
         candidates = list(_candidates(decided, written))
-        for one in conflicting(candidates):
-            head = decided.heads[one.request.base]
-            request = await self._hands.rewrite(one.request, one.proposal, "it conflicts with its base", head)
+        asked: set[int] = set()
+        if self._hearing is not None:
+            candidates, asked = await self._hearing.allowed(candidates, decided.seen.config), self._hearing.rewrites
+        for one in [*conflicting(candidates), *(one for one in candidates if one.request.number in asked)]:
+            head, why = decided.heads[one.request.base], "a person asked for it"
+            why = why if one.request.number in asked else "it conflicts with its base"
+            request = await self._hands.rewrite(one.request, one.proposal, why, head)
             candidates = [Candidate(request, one.proposal) if request and each is one else each for each in candidates]
         lander = Lander(self._hands, decided, self._witness(decided), self._tools.mode)
         await lander.land(candidates)

@@ -287,3 +287,17 @@ async def test_base_branches_are_asked_for_at_once() -> None:
     await here.run(memory)
     await here.run(memory)
     assert forge.asked == ["look"]
+
+
+async def test_the_update_that_waits_longest_is_opened_first() -> None:
+    """With room for one request, two updates take turns: the one that was refreshed goes behind the one that has waited."""
+    forge = MemoryForge(files(2, "{labels: [x]}"))
+    forge.files[".tagboat.yaml"] += b"pull_requests: {limit: 1}\n"
+    here = await bay(forge)
+    await here.run()
+    assert forge.requests[1].title == "Update acme/app0 from 1.0.0 to 1.0.1"
+    here.now += timedelta(hours=1)
+    here.shelf.images["acme/app0"] = ("1.0.0", "1.0.1", "1.0.2")
+    forge.requests[1] = replace(forge.requests[1], state="closed", ended_at=here.now)
+    await here.run()
+    assert forge.requests[2].title == "Update acme/app1 from 1.0.0 to 1.0.1"
