@@ -172,3 +172,10 @@ def test_the_walk_sees_each_mapping_once_with_the_key_that_holds_it() -> None:
         ("b", ["c"]),
         ("b", ["d"]),
     ]
+
+
+def test_the_rest_of_a_line_has_no_line_end_and_no_more_than_asked_for() -> None:
+    source = Source(b"a: b # c\r\nd: e")
+    assert source.rest_of_line(4, 100) == " # c"
+    assert source.rest_of_line(4, 3) == " # "
+    assert source.rest_of_line(10, 100) == "d: e"
