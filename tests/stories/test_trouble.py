@@ -70,3 +70,17 @@ async def test_a_repository_that_is_not_there_is_a_report(tmp_path: Path) -> Non
         report = await world.run()
         assert report.failed
         assert kinds(report) == ["trouble"]
+
+
+async def test_a_request_lands_only_where_all_that_it_is_for_could_be_read(tmp_path: Path) -> None:
+    """The image stands in the file at two tags, and one of them is gone from the registry by now."""
+    files = {".tagboat.yaml": "rules: [{automerge: true}]\n", "web.yaml": pod("HOST/acme/web:1.4.0", "HOST/acme/web:9.0.0")}
+    async with World.of(tmp_path, files, {"acme/web": ["1.4.0", "1.4.1", "9.0.0"]}, "mode: propose\n") as world:
+        await world.run()
+        world.extra = ""
+        world.registry.delete_tag("acme/web", "9.0.0")
+        report = await world.run()
+        assert not report.changed
+        assert all("could not be looked at" in one.reason for one in report.of("left"))
+        await world.push("acme/web", "9.0.0")
+        assert "landed" in kinds(await world.run())
