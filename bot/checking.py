@@ -59,8 +59,13 @@ class Local:
 
     def read(self) -> Stock:
         """Every image that the configuration wants looked at, and the files that could not be read."""
-        found, stock = [], Stock(self.config)
-        paths = list(self.checkout.paths(lambda path: is_manifest(path) and self.config.wants(path)))
+        found: list[Scanned] = []
+        stock = Stock(self.config)
+        wanted = self.checkout.paths(
+            lambda path: is_manifest(path) and self.config.wants(path),
+            lambda path, reason: found.append(Scanned((), Unread(path, None, reason))),
+        )
+        paths = list(wanted)
         with progress("reading") as advance:
             for done, path in enumerate(paths):
                 try:
