@@ -72,6 +72,16 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, styles: M
     Console().print(drawn)
 
 
+def coloured(lines: Iterable[tuple[str, str]]) -> None:
+    """Lines with a style each, for a terminal."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    for line, style in lines:
+        console.print(Text(plain(line), style=style), soft_wrap=True)
+
+
 @contextmanager
 def progress(label: str) -> Iterator[Advance]:
     """A progress bar on standard error for long work; nothing at all where that is no terminal."""

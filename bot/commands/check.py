@@ -18,13 +18,14 @@ from cyclopts import Parameter
 
 from bot.checking import Local, complaints, edited, failed, names_majors, to_write
 from bot.checkout import Unreadable
-from bot.terminal import DONE, FAILED, NOTHING, UsageError, complain, say_json, table
+from bot.terminal import DONE, FAILED, NOTHING, UsageError, coloured, complain, say_json, table
 from rules.formats.base import Occurrence
 from rules.messages import why
 from rules.updates import Target, Update
 
 _FLAG = Parameter(negative=())
 _COLUMNS = ("where", "image", "current", "next", "update", "policy", "reason")
+_COLOURS = {b"+": "green", b"-": "red", b"@": "cyan"}
 _STYLES = {"where": "dim", "current": "yellow", "next": "bold green", "update": "cyan", "policy": "dim", "reason": "dim"}
 
 
@@ -122,9 +123,12 @@ def _apply(local: Local, wishes: Mapping[str, Mapping[Occurrence, Target]], *, d
 
 
 def _show(path: str, before: bytes, after: bytes) -> None:
-    """The difference as `git diff` shows it, bytes as they are."""
+    """The difference as `git diff` shows it: on a terminal in colours, elsewhere with its bytes as they are."""
     name = path.encode("utf-8", "surrogateescape")
     lines = difflib.diff_bytes(difflib.unified_diff, _lines(before), _lines(after), b"a/" + name, b"b/" + name, lineterm=b"\n")
+    if sys.stdout.isatty():
+        coloured((line.decode("utf-8", "replace"), _COLOURS.get(line[:1], "")) for line in lines)
+        return
     sys.stdout.flush()
     for line in lines:
         sys.stdout.buffer.write(line if line.endswith(b"\n") else line + b"\n\\ No newline at end of file\n")

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from bot.report import Note, Report
-from bot.terminal import DONE, FAILED, UsageError, complain, plain, progress, say, say_json
+from bot.terminal import DONE, FAILED, UsageError, coloured, complain, plain, progress, say, say_json
 
 STYLES = {
     "opened": "green", "refreshed": "green", "landed": "bold green", "pushed": "bold green", "closed": "yellow",
@@ -98,10 +98,7 @@ def _line(note: Note) -> None:
     what = note.title if note.title and note.title != note.where else ""
     parts = [part for part in (note.where, what, f"({note.reason})" if note.reason else "") if part]
     text = f"{note.kind:10}" + "  ".join(plain(part) for part in parts)
-    if not sys.stdout.isatty():
+    if sys.stdout.isatty():
+        coloured([(f"  {text}", STYLES[note.kind])])
+    else:
         say(f"  {text}")
-        return
-    from rich.console import Console
-    from rich.text import Text
-
-    Console().print(Text(f"  {text}", style=STYLES[note.kind]))
