@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from rules import ci
 from rules.ci.builds import is_recipe
@@ -22,7 +23,7 @@ from rules.ci.situation import Marking as Marking
 from rules.ci.situation import Refusal as Refusal
 from rules.ci.situation import Situation as Situation
 from rules.ci.tokens import has_token
-from rules.ci.world import Trial, World
+from rules.ci.world import Definitions, Sources, Trial, World, interned
 
 Landing = Way
 HOSTS = {"github": "GitHub", "gitlab": "GitLab", "git": "plain git"}
@@ -37,9 +38,18 @@ def is_definition(path: str) -> bool:
 
 def mark(situation: Situation, landing: Landing) -> Marking | Refusal:
     """Which marker the landing takes, or why it must not be landed so."""
+    # A pass asks the same for many proposals, and again at its next look.
+    frozen = replace(situation, definitions=interned(Definitions(situation.definitions)), sources=Sources(situation.sources))
+    return _mark(frozen, landing)
+
+
+@lru_cache(maxsize=2048)
+def _mark(situation: Situation, landing: Landing) -> Marking | Refusal:
     world = World.of(situation)
     if not exists(situation.forge, landing):
         return Refusal(f"{HOSTS[situation.forge]} cannot land by {landing}", "name another `method`")
+    if situation.marker in ("auto", "none") and not world.may_build(situation.images):
+        return Marking(None, _why_none(world))
     trial = world.play(situation, landing, Marking(None, ""))
     loops = [one for one in trial.landing if one.loop]
     if situation.marker == "none":
@@ -48,7 +58,7 @@ def mark(situation: Situation, landing: Landing) -> Marking | Refusal:
     if situation.marker != "auto":
         return _literal(world, situation, landing, trial, loops)
     if not loops:
-        return Marking(None, _why_none(world, situation, trial))
+        return Marking(None, _why_not_started(world, situation, trial))
     wanted = _wants_a_build(world, situation, loops)
     if wanted is not None:
         return wanted
@@ -157,17 +167,20 @@ def _tags(world: World, marking: Marking) -> str:
     return f"; {listed(titles)} would skip a tag that is put on this commit too, so tag another one" if titles else ""
 
 
-def _why_none(world: World, situation: Situation, trial: Trial) -> str:
+def _why_none(world: World) -> str:
     unread = f"; {world.unreadable[0].file} could not be read" if world.unreadable else ""
     if not world.pipelines:
         return f"no CI definition was found here{unread}"
+    return f"nothing here is seen to build what it changes, so nothing is silenced{unread}"
+
+
+def _why_not_started(world: World, situation: Situation, trial: Trial) -> str:
     for one in trial.landing:
         for job in one.pipeline.jobs:
-            for image in situation.images:
-                if world.ground.builds(job, image).answer == "yes":
-                    place = f"{one.pipeline.name} in {one.pipeline.file}"
-                    return f"{place} builds it, and this change does not start that: {one.start.reason}{unread}"
-    return f"nothing here is seen to build what it changes, so nothing is silenced{unread}"
+            if any(world.ground.builds(job, image).answer == "yes" for image in situation.images):
+                place = f"{one.pipeline.name} in {one.pipeline.file}"
+                return f"{place} builds it, and this change does not start that: {one.start.reason}"
+    return _why_none(world)
 
 
 def _refusal(world: World, situation: Situation, landing: Way, loops: Sequence[Outcome]) -> Refusal:

@@ -225,11 +225,12 @@ class Unreadable:
 
 
 _ORDER: tuple[Answer, ...] = ("yes", "unknown", "no")
+_TELLING: tuple[By, ...] = ("token", "broken", "paths", "rule", "forge", "unknown", "trigger")
 
 
 def either(starts: Iterable[Start]) -> Start | None:
-    """Several events at once: started if one starts it, unknown if one could, else what kept the first from it."""
-    ordered = sorted(starts, key=lambda start: _ORDER.index(start.answer))
+    """Several events at once: started if one starts it, unknown if one could, else the most telling reason why not."""
+    ordered = sorted(starts, key=lambda start: (_ORDER.index(start.answer), start.answer == "no" and _TELLING.index(start.by)))
     return ordered[0] if ordered else None
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from rules.ci import filters, github_expressions, payloads
@@ -212,6 +213,7 @@ def _paths(on: Node, changed: tuple[str, ...]) -> Start:
     return YES
 
 
+@lru_cache(maxsize=256)
 def _context(event: Event) -> Mapping[str, Any]:
     sent = payloads.of(event)
     request = isinstance(event, Request)

@@ -44,16 +44,20 @@ class World:
     @classmethod
     def of(cls, situation: Situation) -> World:
         """Read the definitions of a situation."""
-        found = _read(_Definitions(situation.definitions), situation.repository)
+        found, has_recipe = _read(Definitions(situation.definitions), situation.repository)
         readable = tuple(one for one in found if not isinstance(one, Unreadable))
         unreadable = tuple(one for one in found if isinstance(one, Unreadable))
         forges = frozenset({situation.forge}) if situation.forge != "git" else ci.forges(found)
-        has_recipe = any(is_recipe(path) for path in situation.definitions)
         ground = Ground(situation.repository, situation.sources, has_recipe)
         # Plain git has no CI of its own: whatever is defined there may read it.
         there = tuple(one for one in readable if situation.forge == "git" or ci.system_of(one).FORGES & forges)
         unread = tuple(one for one in unreadable if situation.forge == "git" or ci.system_of(one).FORGES & forges)
         return cls(there, unread, forges, ground)
+
+    def may_build(self, images: Sequence[str]) -> bool:
+        """Whether any job here builds one of the images, or may; where none does, nothing has to be played through."""
+        jobs = [job for pipeline in self.pipelines for job in pipeline.jobs]
+        return any(self.ground.builds(job, image).answer != "no" for image in images for job in jobs)
 
     def play(self, situation: Situation, way: Way, marking: Marking) -> Trial:
         """Play a landing through, with a marking. Where there are several forges, a pipeline is taken on its own."""
@@ -92,7 +96,7 @@ def story(situation: Situation, forge: ForgeName, way: Way, marking: Marking) ->
     )
 
 
-class _Definitions(dict[str, bytes]):
+class Definitions(dict[str, bytes]):
     """Definitions as a key for what was read of them: the pass asks many times about the same files."""
 
     def __hash__(self) -> int:  # type: ignore[override]
@@ -100,5 +104,19 @@ class _Definitions(dict[str, bytes]):
 
 
 @lru_cache(maxsize=64)
-def _read(definitions: _Definitions, repository: str | None) -> tuple[Pipeline | Unreadable, ...]:
-    return tuple(ci.pipelines(definitions, repository))
+def interned(definitions: Definitions) -> Definitions:
+    """The same object for equal definitions, so that what is remembered of them shares it."""
+    return definitions
+
+
+class Sources(dict[str, str]):
+    """Source labels as a key."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(tuple(sorted(self.items())))
+
+
+@lru_cache(maxsize=64)
+def _read(definitions: Definitions, repository: str | None) -> tuple[tuple[Pipeline | Unreadable, ...], bool]:
+    """What is defined, and whether there are recipes for images."""
+    return tuple(ci.pipelines(definitions, repository)), any(map(is_recipe, definitions))
