@@ -17,12 +17,13 @@ Everything goes through `github_wire`; what is remembered between two calls is i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import TypeVar
 
 from bot.forges import github_queries as queries
-from bot.forges.base import Change, Comment, Commit, Entry, ForgeKind, Landed, Landing, Look, NotLanded, Standing
+from bot.forges.base import Change, Comment, Commit, Entry, ForgeKind, Landed, Landing, Look, NotLanded, Standing, Unreachable
 from bot.forges.github_commits import Committer
 from bot.forges.github_landing import Lander
 from bot.forges.github_looking import Looker
@@ -35,6 +36,8 @@ from rules.proposals import Message, Proposal
 from rules.requests import PullRequest
 
 __all__ = ["FAULT_POINTS", "GitHubForge"]
+
+T = TypeVar("T")
 
 
 class GitHubForge:
@@ -66,79 +69,79 @@ class GitHubForge:
     async def look(self, bases: Sequence[str] = ()) -> Look:
         """Heads, settings, and our requests with their readiness: one query where nothing moved. A repository that was renamed is
         followed; one that is gone, archived or a fork is `Gone`."""
-        return await self._looker.look(bases)
+        return await self._do(lambda: self._looker.look(bases), known=False)
 
     async def tree(self, commit: str) -> Mapping[str, Entry]:
         """Every file of a commit, with its size."""
-        return await self._reader.tree(commit)
+        return await self._do(lambda: self._reader.tree(commit), known=False)
 
     async def blobs(self, oids: Collection[str]) -> Mapping[str, bytes]:
         """The contents of blobs, each proven by its id."""
-        return await self._reader.blobs(oids)
+        return await self._do(lambda: self._reader.blobs(oids), known=False)
 
     async def changes(self, request: PullRequest) -> Sequence[Change]:
         """What the branch changes against its merge base."""
-        return await self._reader.changes(request)
+        return await self._do(lambda: self._reader.changes(request), known=False)
 
     async def history(self, base: str, paths: Sequence[str], since: datetime | None = None) -> Sequence[Commit]:
         """The newest commits of a base branch that touched any of `paths`, at most 30 for each."""
-        await self._met()
-        return await self._reader.history(base, paths, since)
+        return await self._do(lambda: self._reader.history(base, paths, since))
 
     async def open(self, proposal: Proposal, onto: str) -> PullRequest:
         """Branch, commit, request, then labels and people. A request or branch that a crash left is found and taken up."""
-        await self._met()
-        return await self._writer.open(proposal, onto)
+        return await self._do(lambda: self._writer.open(proposal, onto))
 
     async def refresh(self, request: PullRequest, proposal: Proposal, onto: str, *, rewrite: bool) -> PullRequest:
         """The same request with a new commit, or new words only. GitHub's own auto-merge is taken off before a new commit."""
-        await self._met()
-        return await self._writer.refresh(request, proposal, onto, rewrite)
+        return await self._do(lambda: self._writer.refresh(request, proposal, onto, rewrite))
 
     async def close(self, request: PullRequest, reason: str) -> None:
         """Say why, close, and delete the branch if it is where we saw it."""
-        await self._met()
-        await self._writer.close(request, reason)
+        await self._do(lambda: self._writer.close(request, reason))
 
     async def merge(self, request: PullRequest, landing: Landing) -> Landed | NotLanded:
         """Land it at `landing.head`. `auto` hands it to GitHub, or lands it at once where GitHub would."""
-        await self._met()
-        return await self._lander.merge(request, landing)
+        return await self._do(lambda: self._lander.merge(request, landing))
 
     async def no_auto_merge(self, request: PullRequest) -> None:
         """Take GitHub's own auto-merge off a request: a marker or a gate of ours applies now."""
-        await self._lander.no_auto_merge(request)
+        await self._do(lambda: self._lander.no_auto_merge(request), known=False)
 
     async def push(self, proposal: Proposal, onto: str, message: Message) -> str:
         """One commit straight onto the base branch, which has to stand at `onto`."""
-        await self._met()
-        return await self._writer.push(proposal, onto, message)
+        return await self._do(lambda: self._writer.push(proposal, onto, message))
 
     async def comment(self, request: PullRequest, text: str) -> None:
         """Our one comment on a request."""
-        await self._met()
-        await self._talker.comment(request, text)
+        await self._do(lambda: self._talker.comment(request, text))
 
     async def comments(self, request: PullRequest, since: datetime | None = None) -> Sequence[Comment]:
         """What people wrote; mostly the look has brought it along. Who may write is asked for those who call somebody."""
-        await self._met()
-        return await self._talker.comments(request, since)
+        return await self._do(lambda: self._talker.comments(request, since))
 
     async def show(self, request: PullRequest, standing: Standing) -> None:
         """The check run `tagboat`, for an App; a plain token has none."""
-        await self._talker.show(request, standing)
+        await self._do(lambda: self._talker.show(request, standing), known=False)
 
     async def dashboard(self, text: str) -> None:
         """Our one issue. Where a person closed it, it stays closed."""
-        await self._met()
-        await self._talker.dashboard(text)
+        await self._do(lambda: self._talker.dashboard(text))
 
     def commit_as(self, author: tuple[str, str] | None, signoff: bool) -> None:
         """An author of the repository's own choice costs GitHub's signature on the commits."""
         self._place.us = replace(self._place.us, author=author)
         self._committer.signoff = signoff
 
-    async def _met(self) -> None:
+    async def _do(self, work: Callable[[], Awaitable[T]], *, known: bool = True) -> T:
+        """Do something, knowing who we are where that matters. An answer of another form than GitHub documents ends here."""
+        try:
+            if known:
+                await self._meet()
+            return await work()
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+            raise Unreachable(f"{self.name}: GitHub's answer has not the form that it should ({type(error).__name__})") from error
+
+    async def _meet(self) -> None:
         """Know who we are; every look tells it."""
         if not self._place.us.login:
             data, troubles = await self.wire.query(queries.VIEWER)

@@ -9,8 +9,8 @@
 | `Retry-After`, `X-RateLimit-Remaining: 0`       | nobody asks before; a wait that is too long is a `Limited`    |
 
 Whoever wants to write says how much (`writing`). What has begun can be finished: its writes are set aside. Where there is no
-room, the answer is `Limited` with the moment to come back, and a place in the queue: who asked first goes first, and who comes
-later gets only what the earlier ones leave.
+room, the answer is `Limited` with the moment to come back, and a place in the queue: of those who come about then, who asked
+first goes first. Who does not come keeps nobody waiting.
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ from bot.forges.base import Limited
 from bot.registries.limits import Clock
 
 MINUTE, HOUR = 60.0, 3600.0
+_EARLY, _LATE = 30.0, 10.0  # seconds before and after the moment that somebody was told
+_LARGEST = 20  # writes that are set aside at most; what goes beyond takes what is free
+_GRAIN = 0.001  # seconds: a sum of floats may end just before the moment that it should be
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ class Window:
                 break
             over -= weight
             if over <= 0:
-                return moment + self.span - now
+                return moment + self.span - now + _GRAIN
         return 0.0
 
     def take(self, now: float, amount: int) -> None:
@@ -168,6 +171,7 @@ class Budget:
         if outer is not None and outer.budget is self:
             yield  # a part of something that has begun
             return
+        count = min(count, _LARGEST)
         while (wait := self._admit(key, count)) > 0:
             if wait > self.pace.longest_wait:
                 raise self.limited(wait)
@@ -186,29 +190,32 @@ class Budget:
         now = self.clock.monotonic()
         for old in [name for name, ticket in self._tickets.items() if ticket.until + self.pace.patience < now]:
             del self._tickets[old]
-        before = 0
+        before = due = 0
         for name, ticket in self._tickets.items():
             if name == key:
                 break
             before += ticket.count
+            # Room is kept for those who come about now. Who was told to come later, or does not come, keeps nobody waiting long.
+            due += ticket.count if -_EARLY <= now - ticket.until <= _LATE else 0
         free = min(self.pace.hourly - self._hourly.used(now), self.pace.waiting) - self._aside
-        if before + count <= free or (not before and not self._aside and count > self.pace.waiting):
+        if due + count <= free:
             self._tickets.pop(key, None)
             self._aside += count
             return 0.0
-        until = max(self._until_room(before + count), now + max(1.0, before + count - free))
+        later = max(self._until_room(before + count), now + max(1.0, before + count - free))
+        # Where there is room, it is free once those have come or not.
+        until = now + _LATE / 2 if count <= free else later
         self._tickets[key] = _Ticket(count, until)
         return until - now
 
     def _until_room(self, amount: int) -> float:
-        """When so many writes more fit into the hour, as far as can be told now."""
+        """When so many writes more fit into the hour, as far as can be told; within an hour it is worth asking again anyway."""
         now = self.clock.monotonic()
         over = self._hourly.used(now) + self._aside + amount - self.pace.hourly
         if over <= 0:
             return now
         taken = self._hourly.taken
-        rounds, place = divmod(over - 1, max(1, len(taken)))
-        return (taken[place][0] if taken else now) + HOUR * (rounds + 1)
+        return (taken[over - 1][0] if over <= len(taken) else now) + HOUR
 
     def told(self, status: int, headers: dict[str, str], *, limited: bool) -> float | None:
         """Take in what an answer says of our allowance (header names in lower case). `limited`: the answer was a refusal for

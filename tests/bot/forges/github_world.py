@@ -28,7 +28,6 @@ TRAILERS = "Tagboat-Image: docker.io/library/web\nTagboat-Update: minor"
 STREAM = Stream("main", "docker.io/library/web", "rule")
 BRANCH = STREAM.branch("tagboat/")
 LANDING = Message("Update web from 1.0.0 to 1.1.0 [skip ci]", TRAILERS)
-QUICK = Connections(connect=2, silence=0.4, total=3)
 
 
 @dataclass
@@ -90,7 +89,7 @@ class World:
 @asynccontextmanager
 async def world(folder: Path, files: dict[str, bytes] | None = None) -> AsyncIterator[World]:
     """A world while the block runs."""
-    hours, connections = Hours(), Connections(connect=2, silence=0.5, total=3)
+    hours, connections = Hours(), Connections(connect=5, silence=0.3, total=10)
     async with GitHubServer(folder, hours.now) as server:
         repo = server.world.repo("acme/gitops", files)
         server.world.token("secret", "tagboat-user")
@@ -135,4 +134,4 @@ async def head_of(forge: GitHubForge) -> str:
     return (await forge.look()).heads["main"]
 
 
-__all__ = ["BRANCH", "LANDING", "QUICK", "STREAM", "Hours", "World", "head_of", "replace", "wish", "world"]
+__all__ = ["BRANCH", "LANDING", "STREAM", "Hours", "World", "head_of", "replace", "wish", "world"]

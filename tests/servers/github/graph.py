@@ -232,9 +232,9 @@ class Graph:
 
     def _pull(self, repo: Repo, pull: Pull) -> Json:
         base = repo.head(pull.base)
-        own = repo.git.log("--reverse", f"{base}..{pull.head_oid}") if base and repo.git.kind(pull.head_oid) else []
 
         def commits(info: Any, first: int | None = None, last: int | None = None) -> Json:
+            own = repo.git.log("--reverse", f"{base}..{pull.head_oid}") if base and repo.git.kind(pull.head_oid) else []
             some = own[:first] if first else own[-(last or 1) :]
             return _connection(some, lambda oid: {"commit": self._commit(repo, oid)}, total=len(own))
 

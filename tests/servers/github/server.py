@@ -17,6 +17,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -48,6 +49,12 @@ class Fault:
     body: dict[str, Any] = field(default_factory=lambda: {"message": "Server Error"})
 
 
+@cache
+def _key() -> rsa.RSAPrivateKey:
+    """One App's key for all servers of a process: making one takes a while."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
 class GitHubServer:
     """`judge` is called with each exchange of REST: method, route, the request's JSON, the answer's status and JSON."""
 
@@ -61,7 +68,7 @@ class GitHubServer:
         self.remaining: dict[str, tuple[int, datetime]] = {}  # of a token: what is left, until when
         self.enterprise = False
         self.url = ""
-        self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self._key = _key()
         self._app_id = "1"
         self._runner: web.AppRunner | None = None
 
