@@ -28,7 +28,7 @@ class Plain:
 
     def start(self, event: Event) -> Start:
         told = self.trigger(event)
-        if told.answer == "no":
+        if told.answer == "no" or told.by == "token":
             return told
         return token_start(self.skip, event) or told
 
