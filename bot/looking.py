@@ -113,6 +113,7 @@ async def look(forge: Forge, memory: Memory, terms: Terms) -> Seen:
 
     Raises ForgeError, ConfigError (a broken `.tagboat.yaml`: nothing is done), or NoConfig.
     """
+    first = (forge.kind, forge.name) not in memory.bases
     asked = memory.bases.get((forge.kind, forge.name), ())
     seen = await forge.look(asked)
     default = seen.project.default_branch
@@ -121,7 +122,10 @@ async def look(forge: Forge, memory: Memory, terms: Terms) -> Seen:
     oid, config = await _config(forge, memory, seen.heads[default], terms)
     bases = tuple(config.base_branches) or (default,)
     memory.bases[forge.kind, forge.name] = tuple(config.base_branches)
-    if set(bases) - {default, *asked}:
+    author = config.commits.author if first else None
+    if author is not None:  # our commits are told by their author, whom the first look did not know
+        forge.commit_as((author.name, author.email), config.commits.signoff)
+    if set(bases) - {default, *asked} or author is not None:
         seen = await forge.look(bases)
     there = [base for base in bases if base in seen.heads]
     views = [await _view(forge, memory, base, seen.heads[base], oid, config) for base in there]
