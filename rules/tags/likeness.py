@@ -10,7 +10,7 @@ The shape of one tag becomes one pattern, which is then held against every other
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 from rules.tags.dates import YEARS, is_calendar, is_date, layout, stamped
@@ -35,9 +35,12 @@ class Like:
         self._fullmatch = re.compile(self._shape(), re.DOTALL).fullmatch
         self._dates = self._own_dates()
         self._dateless = True not in self._dates
+        self._plain = self._plain_shape()
 
     def key(self, text: str) -> Key | None:
         """What orders a tag among those like it; None where it is not like it."""
+        if self._plain is not None and self._plain(text):
+            return tuple(map(int, text[len(self.tag.prefix) :].split("."))), RELEASE, ()
         if self._layout:
             if layout(text) != self._layout:
                 return None
@@ -88,6 +91,15 @@ class Like:
         numbers = r"\.".join(f"({digits})" for _ in tag.numbers)
         pre = rf"(?i:({PRERELEASE})(?=[-_+.~]|$))?"
         return re.escape(tag.prefix) + numbers + pre + (_ANY_VARIANT if self._loose else self._fixed(tag.variant, hashes))
+
+    def _plain_shape(self) -> Callable[[str], object] | None:
+        """Matches what most listings are full of: small numbers with dots, no year, no date, nothing behind them. What it takes
+        has the same key by the long way."""
+        tag = self.tag
+        plain = tag.form is Form.VERSION and self._dotted and self._dateless and not tag.variant
+        if not plain or self._layout or self._template or self._loose:
+            return None
+        return re.compile(re.escape(tag.prefix) + r"\.".join(["[0-9]{1,3}"] * self._count)).fullmatch
 
     def _fixed(self, template: str, hashes: Iterator[str]) -> str:
         pieces: list[str] = []
