@@ -6,7 +6,7 @@
       extract: '$build'
 
 Numbers may have a sign, decimals and an exponent. They are compared exactly, however long they are. A tag that is no number is
-passed over and says so; the others are judged all the same. `inf`, `nan` and hexadecimal numbers are none, nor is `12e4567`,
+passed over and says so; the others are judged all the same. `inf`, `nan` and hexadecimal numbers are none, nor is `1234e56`,
 which is the beginning of a commit hash.
 """
 

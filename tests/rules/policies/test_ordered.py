@@ -42,7 +42,7 @@ NAMED = r"^main-[0-9a-f]+-(?P<n>\d+)$"
         # where Tagboat differs on purpose: one tag that is no number does not fail the policy, and numbers are exact
         ("numerical", "asc", "0 1a b", "0"),
         ("numerical", "asc", "9007199254740993 9007199254740992", "9007199254740993"),
-        ("numerical", "asc", "7 inf nan 0x10 1_000 infinity 12e4567 \u0664\u0665", "7"),
+        ("numerical", "asc", "7 inf nan 0x10 1_000 infinity 1234e56 \u0664\u0665", "7"),
         ("numerical", "asc", "1" * 5000 + " 7", "1" * 5000),
     ],
 )

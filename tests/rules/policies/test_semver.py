@@ -72,7 +72,7 @@ def test_with_nothing_there(range: str | None, tags: str, expected: str | None) 
         ("1.2.3-alpine3.18", "^1", "1.2.4-alpine3.19 1.2.4-alpine3.18", "1.2.4-alpine3.18", "patch"),
         ("1.2.3-debian-12-r5", "^1", "1.2.3-debian-12-r6", "1.2.3-debian-12-r6", "build"),
         ("1.2.3-alpine", ">=1.0.0-0", "1.2.4-alpine 1.2.5 1.2.5-rc.1", "1.2.4-alpine", "patch"),
-        ("1.2.3", ">=1.0.0-0", "1.2.4-alpine 1.2.4-rc.1", "1.2.4-rc.1", "patch"),
+        ("1.2.3", ">=1.0.0-0", "1.2.4-slim 1.2.4-rc.1", "1.2.4-rc.1", "patch"),
         ("1.2.3-rc.1-alpine", "^1.2.3-0", "1.2.3-rc.2-alpine 1.2.3-rc.3", "1.2.3-rc.2-alpine", "patch"),
         # pre-releases
         ("1.2.3-rc.1", "^1.2", "1.2.3-rc.2 1.2.3", "1.2.3", "patch"),
