@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ruamel.yaml.nodes import MappingNode, Node
+from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
 from rules.formats.base import File, Occurrence
 from rules.formats.paths import is_hidden, is_yaml
@@ -31,7 +31,7 @@ HINT = re.compile(rb"mage|repository|tagboat:")
 # Keys at the top, or of what stands at the top, that only other kinds of files have: pipelines, test suites, charts, helmfiles.
 _NOT_AT_TOP = frozenset({
     "apiVersion", "before_script", "dependencies", "include", "jobs", "on", "pipeline", "pipelines", "releases", "schemaVersion",
-    "services", "stages", "steps", "suite", "tests", "variables", "workflow",
+    "stages", "steps", "suite", "tests", "variables", "workflow",
 })  # fmt: skip
 _NOT_BELOW = frozenset({"before_script", "commands", "extends", "script", "stage", "steps"})
 
@@ -62,5 +62,8 @@ def find(file: File, document: Node | None) -> Iterator[Occurrence]:
 
 def _is_other(document: MappingNode) -> bool:
     return any(
-        key.value in _NOT_AT_TOP or any(inner.value in _NOT_BELOW for inner, _ in items(value)) for key, value in items(document)
+        key.value in _NOT_AT_TOP
+        or (key.value == "services" and isinstance(value, SequenceNode))  # a list in pipelines, a mapping in values
+        or any(inner.value in _NOT_BELOW for inner, _ in items(value))
+        for key, value in items(document)
     )

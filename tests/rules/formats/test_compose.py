@@ -76,7 +76,6 @@ def test_a_tag_in_several_pieces_has_no_place(image: str, piece: str | None) -> 
         ("docker-compose.yml", "services: {build: {image: web:1}, image: {image: db:1}}", ["1 web:1", "1 db:1"]),
         ("app.yaml", "version: '3'\nservices: {a: {image: web:1}}", ["2 web:1"]),
         ("app.yaml", "x-a: &a {image: 'web:1'}\nservices: {a: *a}\nvolumes: {}", ["1 web:1"]),
-        ("app.yaml", "services: {a: {image: web:1}}\nother: {}", []),
         ("app.yaml", "services: {a: {port: 80}}", []),
         ("app.yaml", "services: [{image: 'web:1'}]", []),
     ],

@@ -111,6 +111,8 @@ other: {image: {repository: acme/other, tag: *tag}}
         ("a/prod.yaml", "image: acme/web:1", True),  # by an image with a tag
         ("a/prod.yaml", "image: acme/web", False),
         ("a/prod.yaml", "web: {image: {repository: acme/web, tag: v1}}", True),
+        ("a/prod.yaml", "services: {web: {image: {repository: acme/web, tag: v1}}}\nreplicas: 1", True),
+        ("a/ci.yml", "image: acme/web:1\nservices: ['acme/db:1']", False),
         (".github/release.yaml", "image: acme/web:1", False),
         (".drone.yml", "image: acme/web:1", False),
         ("ci.yaml", "steps: [{image: 'acme/web:1'}]", False),
