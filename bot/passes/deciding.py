@@ -96,7 +96,10 @@ class Decider:
         stood = await promoting.stood(self.ledger, self.forge.name, view, seen.config, self.now)
         outcomes = await self.answers.outcomes(view.occurrences, view.unread, seen.config, view.flux, stood)
         outcomes = undisturbed(outcomes, stood, seen.config, self.now)
-        gated = holds.gate(outcomes, held(seen.look.requests, outcomes, view.base, word, self.now), view.base)
+        stopping = held(seen.look.requests, outcomes, view.base, word, self.now)
+        stopping += rollbacks.held(word.reports, view.occurrences, seen.config)
+        gated = holds.gate(outcomes, stopping, view.base)
+        gated = rollbacks.back(gated, (*seen.look.requests, *word.pushed), view.base, word.reports, seen.config)
         found = propose(gated, await self._ground(seen, view, gated))
         return replace(found, proposals=tuple(_marked(one, marker) for one in found.proposals))
 
