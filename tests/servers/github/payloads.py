@@ -245,7 +245,7 @@ def ref(rest: Rest, repo: Repo, name: str, oid: str) -> Json:
 
 def label(rest: Rest, repo: Repo, name: str) -> Json:
     url = f"{rest.base()}/repos/{repo.full_name}/labels/{name}"
-    return {"id": 1, "node_id": "L_1", "url": url, "name": name, "description": None, "color": "ededed", "default": False}
+    return {"id": 1, "node_id": "L_1", "url": url, "name": name, "description": "", "color": "ededed", "default": False}
 
 
 def _side(rest: Rest, repo: Repo, branch: str, oid: str) -> Json:
