@@ -23,6 +23,7 @@ from rules.policies.kinds import of_step, within
 from rules.policies.settling import Entrant, Entrants, Field, Ruling, left, settle
 from rules.policies.versions import Key as VersionKey
 from rules.tags import Form, Key, Tag, plain
+from rules.tags.dates import is_date
 from rules.tags.likeness import like
 
 KEYS = frozenset({"range", "tags", "extract", "ignore", "variant", "prereleases", "max_step"})
@@ -132,4 +133,5 @@ class _Alike:
         """The tags that are like it, in a few words: `1.x like 1.25.3-alpine`."""
         if self.here.form is Form.VERSION and self.here.precision > 1:
             return f"{self.here.prefix}{self.here.numbers[0]}.x{plain(self.here.variant)}"
-        return self.here.form.value
+        serial = self.here.form is Form.DATE and self.here.precision == 1 and not is_date(str(self.here.numbers[0]))
+        return "serial number" if serial else self.here.form.value

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from rules.policies.base import Step, UpdateKind
 from rules.tags import Form, Key, Tag
+from rules.tags.dates import YEARS
 
 _ORDER: dict[UpdateKind | None, int] = {"build": 0, "digest": 0, "pin": 0, "patch": 1, "minor": 2, "major": 3}
 _PARTS: tuple[UpdateKind, ...] = ("major", "minor", "patch", "patch")
@@ -22,7 +23,7 @@ def of_step(here: Tag, key: Key) -> UpdateKind:
     """How far it is from a tag to another of its shape. Of a date, and of a build, nothing tells how much has changed; a
     version that begins with a year (`2026.1.5`) is read as one."""
     numbers, pre, _ = key
-    if here.form is Form.BUILD or (here.form is Form.DATE and (here.precision == 1 or is_plain_date(here.text))):
+    if here.form is Form.BUILD or (here.form is Form.DATE and _is_plain(here)):
         return "build"
     kind = by_part(here.numbers, numbers)
     if kind is None:
@@ -30,9 +31,9 @@ def of_step(here: Tag, key: Key) -> UpdateKind:
     return kind
 
 
-def is_plain_date(text: str) -> bool:
-    """Whether a tag holds a date, month and day in two digits each: `2026.01.02`, `2026.01`."""
-    return _PLAIN_DATE.search(text) is not None
+def _is_plain(tag: Tag) -> bool:
+    """Whether a date is no more than that: `20260102`, `20260102.1`, or with month and day in two digits `2026.01.02`."""
+    return tag.precision == 1 or tag.numbers[0] not in YEARS or _PLAIN_DATE.search(tag.text) is not None
 
 
 def within(kind: UpdateKind | None, limit: Step) -> bool:

@@ -95,6 +95,8 @@ _CANDIDATES = {
     "other-tag": "only the digest of {detail} is followed",
 }
 
+HELD = frozenset(code for code in _CHOICES if code.startswith("held-"))  # the best tag may not be taken, or not yet
+
 
 def of_choice(choice: Choice) -> str:
     """Why a tag was chosen, or why none was."""

@@ -64,6 +64,23 @@ def test_what_becomes_of_a_place(line: str, pin: bool, choice: Choice, expected:
 
 
 @pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("held-platforms-missing", "Stay"),
+        ("held-too-young", "Stay"),
+        ("held-age-unknown", "Stay"),
+        ("digest-same", "Stay"),
+        ("digest-unknown", "Trouble"),
+    ],
+)
+def test_a_digest_that_its_policy_holds_back_is_not_taken_all_the_same(code: str, expected: str) -> None:
+    known = {} if code == "digest-unknown" else {"latest": Candidate("latest", OTHER)}
+    held = Choice(None, None, code, "latest linux/arm64")
+    found = updates(subject(f"image: acme/web:latest@{DIGEST}", policy="digest"), held, known, NOW)
+    assert [type(one).__name__ for one in found] == [expected]
+
+
+@pytest.mark.parametrize(
     ("line", "pin", "choice", "expected"),
     [
         ("acme/web:1.4.1", False, BOTH, ()),

@@ -119,6 +119,7 @@ def test_how_far_a_calendar_version_moves() -> None:
         assert answer("2024.1.2", f"2024.1.2 {new}").kind == kind
     assert answer("2024.01.02", "2024.01.02 2025.02.01").kind == "build"
     assert answer("2024.01", "2024.01 2025.02").kind == "build"
+    assert answer("20240102.3", "20240102.3 20240103.1").kind == "build"
 
 
 def test_every_candidate_says_why() -> None:
