@@ -215,7 +215,8 @@ class Forge(Protocol):
         ...
 
     async def history(self, base: str, paths: Sequence[str], since: datetime | None = None) -> Sequence[Commit]:
-        """The newest commits of a base branch that touched any of `paths`, newest first, at most some hundreds."""
+        """The newest commits of a base branch that touched any of `paths`, newest first, at most some hundreds. Without paths:
+        the newest of all commits."""
         ...
 
     async def close_session(self) -> None:

@@ -130,13 +130,13 @@ async def _commits(clone: Clone, *args: str) -> list[str]:
 async def history(
     clone: Clone, base: str, tips: Mapping[str, str], paths: Sequence[str], since: datetime | None, us: Person
 ) -> list[Commit]:
-    """The newest commits that touched any of the paths, newest first, from as far back as the clone is deepened."""
+    """The newest commits that touched any of the paths (none: all), newest first, from as far back as the clone is deepened."""
     await clone.deepen(tips, _HISTORY_DEPTH)
     args = ["log", "--no-show-signature", f"--max-count={_HISTORY_LIMIT}", LOG_FORMAT]
     if since is not None:
         args.append(f"--since={int(since.timestamp())}")
     found: dict[str, Commit] = {}
-    for some in _batches(paths):
+    for some in _batches(paths) or [[]]:
         found |= {commit.oid: commit for commit in read_log(await clone.git.local(*args, base, "--", *some), us)}
     commits = list(found.values())
     if len(paths) > _BATCH:

@@ -84,7 +84,7 @@ class GitHubForge:
         return await self._do(lambda: self._reader.changes(request), known=False)
 
     async def history(self, base: str, paths: Sequence[str], since: datetime | None = None) -> Sequence[Commit]:
-        """The newest commits of a base branch that touched any of `paths`, at most 30 for each."""
+        """The newest commits of a base branch that touched any of `paths`, at most 30 for each; without paths the newest 100."""
         return await self._do(lambda: self._reader.history(base, paths, since))
 
     async def open(self, proposal: Proposal, onto: str) -> PullRequest:

@@ -229,11 +229,12 @@ VIEWER = "query Viewer { viewer { login databaseId } }"
 
 
 def history(paths: int) -> str:
-    """The query for the newest commits of a branch that touched a path, for so many paths (`$p0`, …)."""
+    """The query for the newest commits of a branch that touched a path, for so many paths (`$p0`, …); for none, of them all."""
     variables = "".join(f", $p{at}: String!" for at in range(paths))
     inner = "\n".join(
         f"        p{at}: history(first: 30, path: $p{at}, since: $since) {{ nodes {{ ...Line }} }}" for at in range(paths)
     )
+    inner = inner or "        p0: history(first: 100, since: $since) { nodes { ...Line } }"
     return (
         f"query History($owner: String!, $name: String!, $ref: String!, $since: GitTimestamp{variables}) {{\n"
         "  repository(owner: $owner, name: $name) {\n    ref(qualifiedName: $ref) {\n      target {\n        ... on Commit {\n"

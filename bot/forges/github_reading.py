@@ -148,10 +148,10 @@ class Reader:
         return [_change(path, old, new) for path, old, new in pairs if _differ(old, new)]
 
     async def history(self, base: str, paths: Sequence[str], since: datetime | None) -> Sequence[Commit]:
-        """The newest commits that touched any of the paths."""
+        """The newest commits that touched any of the paths; without paths, the newest of all."""
         found: dict[str, Commit] = {}
         moment = since.astimezone(UTC).isoformat() if since else None
-        for start in range(0, len(paths), _PATHS):
+        for start in range(0, max(len(paths), 1), _PATHS):
             some = paths[start : start + _PATHS]
             variables: dict[str, Any] = {f"p{at}": path for at, path in enumerate(some)}
             data, troubles = await self._wire.query(
@@ -162,7 +162,7 @@ class Reader:
                 raise Denied(
                     f"{self._place.path}: there is no branch {base!r}" + (f" ({troubles[0].message})" if troubles else "")
                 )
-            for at in range(len(some)):
+            for at in range(max(len(some), 1)):
                 nodes = ((ref.get("target") or {}).get(f"p{at}") or {}).get("nodes") or ()
                 found |= {commit.oid: commit for commit in (self._commit(node) for node in nodes if node)}
         return sorted(found.values(), key=lambda commit: commit.at, reverse=True)[:_LIMIT]

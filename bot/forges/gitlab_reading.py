@@ -157,11 +157,12 @@ class Reader:
     async def history(
         self, base: str, paths: Sequence[str], since: datetime | None, us: Us, emails: Collection[str]
     ) -> Sequence[Commit]:
-        """The newest commits of a branch that touched any of the paths, newest first."""
+        """The newest commits of a branch that touched any of the paths (none: all of them), newest first."""
         query: dict[str, Any] = {"ref_name": base, "per_page": 100}
         if since is not None:
             query["since"] = since.isoformat()
-        asked = [self._lane.get("/repository/commits", **query, path=path) for path in dict.fromkeys(paths)]
+        each = [query | {"path": path} for path in dict.fromkeys(paths)] or [query]
+        asked = [self._lane.get("/repository/commits", **one) for one in each]
         found = {str(row["id"]): _commit(row, us, emails) for rows in await asyncio.gather(*asked) for row in rows}
         return sorted(found.values(), key=lambda commit: commit.at, reverse=True)[:300]
 

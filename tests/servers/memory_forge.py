@@ -199,7 +199,8 @@ class MemoryForge:
         while at is not None:
             node = self.nodes[at]
             before = self.nodes[node.parents[0]].tree if node.parents else {}
-            if any(node.tree.get(path) != before.get(path) for path in paths) and (since is None or node.at >= since):
+            touched = not paths or any(node.tree.get(path) != before.get(path) for path in paths)
+            if touched and (since is None or node.at >= since):
                 found.append(Commit(node.oid, node.author, node.message, node.at, node.author == LOGIN))
             at = node.parents[0] if node.parents else None
         return found

@@ -76,6 +76,7 @@ async def test_where_the_clone_ends_is_no_change(repo: GitRepo, forge: GitForge)
     run_git("fast-import", "--quiet", cwd=repo.path, stdin=commits_on_main(40))
     fresh = await forge.look()
     assert len(await forge.history("main", ["other.yaml"])) == 300
+    assert len(await forge.history("main", [])) == 300
     assert by_hand not in [commit.oid for commit in await forge.history("main", ["app.yaml"])]
     assert fresh.heads["main"] == repo.head("main")
 

@@ -35,6 +35,7 @@ DOCUMENTS = {
     "other requests only": queries.pulls([[]], [4]),
     "blobs": queries.blobs(60),
     "history": queries.history(20),
+    "the whole history": queries.history(0),
     "standing": queries.standing(3),
     "readiness": github_readiness.READINESS,
     "readiness of one": github_readiness.ONE,

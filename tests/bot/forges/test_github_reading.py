@@ -162,6 +162,7 @@ async def test_history_of_many_paths(tmp_path: Path) -> None:
         assert w.server.take() == ["History", "History"]
         assert (found[0].author, found[0].ours) == ("Ada", False)
         assert await forge.history("main", ["3.yaml"], found[0].at + timedelta(days=1)) == []
+        assert [commit.message for commit in await forge.history("main", [])] == ["Later", "First commit"]
         with pytest.raises(Denied, match="no branch 'none'"):
             await forge.history("none", ["3.yaml"])
 

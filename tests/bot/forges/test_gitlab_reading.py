@@ -159,5 +159,6 @@ async def test_history_since_a_moment_and_of_several_paths(tmp_path: Path) -> No
         await gitlab.head()
         history = await gitlab.forge.history("main", paths)
         assert len(history) == 13
+        assert [one.message.strip() for one in await gitlab.forge.history("main", [])][:2] == ["Elsewhere", "Commit 11"]
         assert [one.at for one in history] == sorted((one.at for one in history), reverse=True)
         assert await gitlab.forge.history("main", paths, datetime.now(UTC) + timedelta(hours=1)) == []

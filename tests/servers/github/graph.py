@@ -135,9 +135,9 @@ class Graph:
             "statusCheckRollup": lambda _info: self._rollup(repo, oid),
         }
 
-    def _history(self, repo: Repo, oid: str, first: int, path: str, since: str | None = None) -> Json:
+    def _history(self, repo: Repo, oid: str, first: int, path: str | None = None, since: str | None = None) -> Json:
         flags = [f"--max-count={first}", *([f"--since={since}"] if since else [])]
-        return _connection(repo.git.log(*flags, oid, "--", path), lambda one: self._commit(repo, one))
+        return _connection(repo.git.log(*flags, oid, "--", *([path] if path else [])), lambda one: self._commit(repo, one))
 
     def _rollup(self, repo: Repo, oid: str) -> Json | None:
         if not self.viewer.may("checks"):
