@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from sqlalchemy import Table, delete, event, func, insert, select
+from sqlalchemy import MetaData, Table, delete, event, func, insert, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import SQLAlchemyError
@@ -22,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from bot import ledger_tables as tables
 
 _T = TypeVar("_T")
+_MAKING = 7_245_001  # an advisory lock of ours
 _CHUNK = 400  # SQLite's oldest limit is 999 bound values a statement
 
 
@@ -52,7 +53,7 @@ class Attempts:
 
 
 EventKind = Literal[
-    "opened", "refreshed", "closed", "landed", "refused", "pushed", "held", "resumed", "skipped", "alarm", "trouble"
+    "opened", "refreshed", "closed", "landed", "refused", "pushed", "held", "resumed", "skipped", "asked", "alarm", "trouble"
 ]
 
 
@@ -73,6 +74,7 @@ class Ledger:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self._dialect = engine.dialect.name
+        self._made: set[MetaData] = set()
 
     @classmethod
     async def open(cls, url: str) -> Ledger:
@@ -84,7 +86,7 @@ class Ledger:
         try:
             async with engine.begin() as connection:
                 await connection.run_sync(_migrate)
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, OSError) as error:
             await engine.dispose()
             raise LedgerError(f"cannot open the ledger {_shown(url)}: {_cause(error)}") from error
         except LedgerError:
@@ -97,13 +99,42 @@ class Ledger:
         """The database itself, for `bot.notebook`, which keeps what only a server needs."""
         return self._engine
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether other machines may use the same database."""
+        return self._dialect == "postgresql"
+
+    async def ensure(self, metadata: MetaData) -> None:
+        """Make the tables of another module in the ledger's database where they are missing; asked for once."""
+        if metadata not in self._made:
+            async with self.writing() as connection:
+                await connection.run_sync(_make, metadata)
+            self._made.add(metadata)
+
+    def writing(self) -> _Using:
+        """A transaction; errors of the database come out of it as LedgerError."""
+        return _Using(self._engine.begin(), "written")
+
+    def reading(self) -> _Using:
+        """A connection to read with; errors of the database come out of it as LedgerError."""
+        return _Using(self._engine.connect(), "read")
+
+    def insert_new(self, table: Table) -> Any:
+        """An insert that leaves rows alone which are there: where two learn the same thing, the first one's row stands."""
+        return self.insert(table).on_conflict_do_nothing()
+
+    def insert(self, table: Table) -> Any:
+        """An insert that knows `on_conflict_do_update`, as both databases have it."""
+        dialect = postgresql if self._dialect == "postgresql" else sqlite
+        return dialect.insert(table)
+
     async def close(self) -> None:
         await self._engine.dispose()
 
     async def first_seen(self, image: str, tags: Iterable[tuple[str, str | None]], now: datetime) -> dict[str, datetime]:
         """When each `(tag, digest)` of an image was first seen; those that are new are seen `now`, and remembered so."""
         wanted = {(tag, digest or "") for tag, digest in tags}
-        async with self._writing() as connection:
+        async with self.writing() as connection:
             names = sorted({tag for tag, _ in wanted})
             known: dict[tuple[str, str], datetime] = {}
             for some in _chunks(names):
@@ -113,7 +144,7 @@ class Ledger:
                 known |= {(tag, digest): at for tag, digest, at in await connection.execute(query)}
             fresh = [{"image": image, "tag": t, "digest": d, "first_seen": now} for t, d in sorted(wanted - known.keys())]
             for some_rows in _chunks(fresh):
-                await connection.execute(self._insert_new(tables.sights).values(list(some_rows)))
+                await connection.execute(self.insert_new(tables.sights).values(list(some_rows)))
         return {tag: known.get((tag, digest), now) for tag, digest in wanted}
 
     async def sights(self, image: str) -> dict[str, datetime]:
@@ -123,13 +154,13 @@ class Ledger:
             .where(tables.sights.c.image == image)
             .group_by(tables.sights.c.tag)
         )
-        async with self._engine.connect() as connection:
+        async with self.reading() as connection:
             rows = (await connection.execute(query)).all()
         return {tag: at if at.tzinfo else at.replace(tzinfo=UTC) for tag, at in rows}
 
     async def hold(self, hold: Hold) -> None:
         """Remember a person's hold or skip; the same one again replaces the earlier."""
-        async with self._writing() as connection:
+        async with self.writing() as connection:
             await connection.execute(
                 delete(tables.holds).where(*_same_hold(hold.repository, hold.image, hold.path, hold.version))
             )
@@ -142,7 +173,7 @@ class Ledger:
         if path:
             where.append(tables.holds.c.path == path)
         row = {"repository": repository, "image": image, "path": path}
-        async with self._writing() as connection:
+        async with self.writing() as connection:
             count = int((await connection.execute(delete(tables.holds).where(*where))).rowcount)
             await connection.execute(
                 delete(tables.resumes).where(*(tables.resumes.c[key] == value for key, value in row.items()))
@@ -155,13 +186,13 @@ class Ledger:
         query = select(tables.resumes.c.image, tables.resumes.c.path, tables.resumes.c.at).where(
             tables.resumes.c.repository == repository
         )
-        async with self._engine.connect() as connection:
+        async with self.reading() as connection:
             return {(image, path): at for image, path, at in await connection.execute(query)}
 
     async def holds(self, repository: str) -> Sequence[Hold]:
         """The asked-for holds of a repository, oldest first."""
         columns = [column for column in tables.holds.c if column.name != "id"]
-        async with self._engine.connect() as connection:
+        async with self.reading() as connection:
             rows = await connection.execute(
                 select(*columns).where(tables.holds.c.repository == repository).order_by(tables.holds.c.id)
             )
@@ -172,14 +203,14 @@ class Ledger:
         query = select(tables.attempts.c.failed, tables.attempts.c.last_http, tables.attempts.c.at).where(
             *_same_head(repository, number, head)
         )
-        async with self._engine.connect() as connection:
+        async with self.reading() as connection:
             row = (await connection.execute(query)).one_or_none()
             return Attempts(*row) if row else Attempts()
 
     async def refused(self, repository: str, number: int, head: str, status: int | None, at: datetime | None = None) -> None:
         """Remember that the forge refused to land this head."""
         before = await self.attempts(repository, number, head)
-        async with self._writing() as connection:
+        async with self.writing() as connection:
             await connection.execute(delete(tables.attempts).where(*_same_head(repository, number, head)))
             row = {"repository": repository, "number": number, "head": head, "failed": before.failed + 1, "last_http": status}
             await connection.execute(insert(tables.attempts).values(**row, at=at or datetime.now(UTC)))
@@ -191,7 +222,7 @@ class Ledger:
             for e in events
         ]
         if rows:
-            async with self._writing() as connection:
+            async with self.writing() as connection:
                 await connection.execute(insert(tables.history), rows)
 
     async def history(
@@ -203,7 +234,7 @@ class Ledger:
             query = query.where(tables.history.c.repository == repository)
         if kinds:
             query = query.where(tables.history.c.kind.in_(kinds))
-        async with self._engine.connect() as connection:
+        async with self.reading() as connection:
             return [
                 Event(row["at"], row["repository"], row["kind"], row["subject"], json.loads(row["detail"]))
                 for row in (await connection.execute(query)).mappings()
@@ -211,54 +242,63 @@ class Ledger:
 
     async def forget(self, before: datetime) -> int:
         """Drop history older than a moment; how much it was. Sights and holds stay."""
-        async with self._writing() as connection:
+        async with self.writing() as connection:
             return int((await connection.execute(delete(tables.history).where(tables.history.c.at < before))).rowcount)
 
     async def manifest(self, digest: str) -> str | None:
         """What was kept for a digest. Content behind a digest never changes, so this is for ever."""
-        async with self._engine.connect() as connection:
+        async with self.reading() as connection:
             query = select(tables.manifests.c.description).where(tables.manifests.c.digest == digest)
             return (await connection.execute(query)).scalar_one_or_none()
 
     async def keep_manifest(self, digest: str, description: str) -> None:
-        async with self._writing() as connection:
-            await connection.execute(self._insert_new(tables.manifests).values(digest=digest, description=description))
-
-    def _insert_new(self, table: Table) -> Any:
-        # Two workers may learn the same thing at the same moment; the first one's row stands.
-        dialect = postgresql if self._dialect == "postgresql" else sqlite
-        return dialect.insert(table).on_conflict_do_nothing()
-
-    def _writing(self) -> _Writing:
-        return _Writing(self._engine)
+        async with self.writing() as connection:
+            await connection.execute(self.insert_new(tables.manifests).values(digest=digest, description=description))
 
 
-class _Writing:
-    """A transaction whose database errors come out as LedgerError."""
+class _Using:
+    """A connection whose errors of the database come out as LedgerError."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._begin = engine.begin()
+    def __init__(self, context: Any, what: str) -> None:
+        self._context = context
+        self._what = what
 
     async def __aenter__(self) -> AsyncConnection:
         try:
-            return await self._begin.__aenter__()
-        except SQLAlchemyError as error:
-            raise LedgerError(f"the ledger cannot be written: {_cause(error)}") from error
+            connection: AsyncConnection = await self._context.__aenter__()
+        except (SQLAlchemyError, OSError) as error:
+            raise LedgerError(f"the ledger cannot be {self._what}: {_cause(error)}") from error
+        return connection
 
     async def __aexit__(self, kind: Any, error: Any, trace: Any) -> None:
-        await self._begin.__aexit__(kind, error, trace)
+        try:
+            await self._context.__aexit__(kind, error, trace)
+        except SQLAlchemyError as late:
+            raise LedgerError(f"the ledger cannot be {self._what}: {_cause(late)}") from late
         if isinstance(error, SQLAlchemyError):
-            raise LedgerError(f"the ledger cannot be written: {_cause(error)}") from error
+            raise LedgerError(f"the ledger cannot be {self._what}: {_cause(error)}") from error
 
 
 def _migrate(connection: Connection) -> None:
-    """Bring a ledger to this version; one that is newer than the program is refused, not guessed at."""
-    tables.metadata.create_all(connection)
+    """Bring a ledger to this version, step by step; one that is newer than the program is refused, not guessed at."""
+    _make(connection, tables.metadata)
     found = connection.execute(select(func.max(tables.about.c.version))).scalar()
     if found is None:
         connection.execute(insert(tables.about).values(version=tables.VERSION))
     elif found > tables.VERSION:
         raise LedgerError(f"the ledger has version {found}, this program knows {tables.VERSION}: update tagboat")
+    elif found < tables.VERSION:
+        for version in range(found + 1, tables.VERSION + 1):
+            for step in tables.STEPS.get(version, ()):
+                connection.execute(text(step))
+        connection.execute(update(tables.about).values(version=tables.VERSION))
+
+
+def _make(connection: Connection, metadata: MetaData) -> None:
+    """Make tables where they are missing; of several processes that begin at once on PostgreSQL, one after the other."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({_MAKING})"))
+    metadata.create_all(connection)
 
 
 def _driver_url(url: str) -> str:
@@ -305,5 +345,5 @@ def _shown(url: str) -> str:
     return make_url(url).render_as_string(hide_password=True)
 
 
-def _cause(error: SQLAlchemyError) -> str:
-    return str(getattr(error, "orig", None) or error).splitlines()[0]
+def _cause(error: Exception) -> str:
+    return (str(getattr(error, "orig", None) or error) or type(error).__name__).splitlines()[0]

@@ -11,27 +11,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence, Set
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Column, ColumnElement, Float, MetaData, String, Table, delete, insert, select, update
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Column, ColumnElement, Float, MetaData, Table, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.ledger import Ledger, LedgerError
+from bot.ledger import Ledger
+from bot.ledger_tables import Words
 from rules.policies.base import Stood
 
 KEPT = timedelta(days=180)
 """What ended longer ago than this is forgotten."""
 
-_metadata = MetaData()
+metadata = MetaData()
 _standings = Table(
     "standings",
-    _metadata,
-    Column("repository", String(512), primary_key=True),
-    Column("base", String(255), primary_key=True),
-    Column("path", String(1024), primary_key=True),
-    Column("image", String(512), primary_key=True),
+    metadata,
+    Column("repository", Words(512), primary_key=True),
+    Column("base", Words(255), primary_key=True),
+    Column("path", Words(1024), primary_key=True),
+    Column("image", Words(512), primary_key=True),
     Column("since", Float, primary_key=True),
     Column("until", Float),
-    Column("text", String(400), nullable=False),
+    Column("text", Words(400), nullable=False),
 )
 
 
@@ -44,14 +44,11 @@ async def note(
     known now: what stood there goes on, and counts as several tags for the moment, so that nothing has soaked everywhere.
     """
     standing = {(one.path, one.image): one.text for one in places}
-    try:
-        async with ledger.engine.begin() as connection:
-            await connection.run_sync(_metadata.create_all)
-            await _note(connection, repository, base, standing, now.timestamp(), unread)
-            rows = await connection.execute(select(_standings).where(*_of(repository, base)).order_by(_standings.c.since))
-            found = [Stood(row.path, row.image, row.text, _moment(row.since), _moment(row.until)) for row in rows]
-    except SQLAlchemyError as error:
-        raise LedgerError(f"the ledger cannot be written: {type(error).__name__}") from error
+    await ledger.ensure(metadata)
+    async with ledger.writing() as connection:
+        await _note(connection, repository, base, standing, now.timestamp(), unread)
+        rows = await connection.execute(select(_standings).where(*_of(repository, base)).order_by(_standings.c.since))
+        found = [Stood(row.path, row.image, row.text, _moment(row.since), _moment(row.until)) for row in rows]
     clouded = [Stood(one.path, one.image, "") for one in found if one.path in unread and one.until is None]
     return [*(one for one in found if (one.path, one.image) in standing), *clouded]
 

@@ -21,8 +21,8 @@ class Outcome:
     failed: bool = False
 
 
-Run = Callable[[str, str], Awaitable[Outcome]]
-"""Runs one pass over a repository (its name, why). It never raises: a failed pass is an outcome."""
+Run = Callable[[str, str, datetime], Awaitable[Outcome]]
+"""Runs one pass over a repository (its name, why, when it was first asked for). It never raises: a failed pass is an outcome."""
 
 
 class Work(Protocol):
@@ -38,6 +38,10 @@ class Work(Protocol):
 
     async def depth(self) -> int:
         """How many repositories wait."""
+        ...
+
+    async def idle(self) -> None:
+        """Wait until nothing waits and nothing runs."""
         ...
 
     async def stop(self, seconds: float) -> bool:

@@ -12,19 +12,25 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Callable
+from datetime import UTC, datetime
 
 from bot.work.base import Run, organisation
+
+Asked = tuple[str, datetime]
+"""Why, and when it was first asked for."""
 
 
 class LocalWork:
     """The queue and its workers."""
 
-    def __init__(self, run: Run, *, at_once: int = 8) -> None:
+    def __init__(self, run: Run, *, at_once: int = 8, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._run = run
+        self._now = now
         self._at_once = at_once
-        self._waiting: OrderedDict[str, OrderedDict[str, str]] = OrderedDict()  # organisation -> repository -> why
+        self._waiting: OrderedDict[str, OrderedDict[str, Asked]] = OrderedDict()  # organisation -> repository
         self._running: set[str] = set()
-        self._again: dict[str, str] = {}
+        self._again: dict[str, Asked] = {}
         self._there = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -37,14 +43,7 @@ class LocalWork:
 
     async def ask(self, repository: str, why: str) -> None:
         """Have a repository looked at; while it is being looked at, once more afterwards."""
-        if not self._open:
-            return
-        if repository in self._running:
-            self._again.setdefault(repository, why)
-        else:
-            self._waiting.setdefault(organisation(repository), OrderedDict()).setdefault(repository, why)
-            self._there.set()
-            self._idle.clear()
+        self._take(repository, (why, self._now()))
 
     async def depth(self) -> int:
         """How many repositories wait."""
@@ -68,6 +67,16 @@ class LocalWork:
         await asyncio.gather(*self._workers, return_exceptions=True)
         return not late
 
+    def _take(self, repository: str, asked: Asked) -> None:
+        if not self._open:
+            return
+        if repository in self._running:
+            self._again.setdefault(repository, asked)
+        else:
+            self._waiting.setdefault(organisation(repository), OrderedDict()).setdefault(repository, asked)
+            self._there.set()
+            self._idle.clear()
+
     async def _work(self) -> None:
         while self._open:
             found = self._next()
@@ -75,18 +84,18 @@ class LocalWork:
                 self._there.clear()
                 await self._there.wait()
                 continue
-            repository, why = found
+            repository, (why, asked) = found
             self._running.add(repository)
             try:
-                await self._run(repository, why)
+                await self._run(repository, why, asked)
             finally:
                 self._running.discard(repository)
                 if (more := self._again.pop(repository, None)) is not None:
-                    await self.ask(repository, more)
+                    self._take(repository, more)
                 if not (self._running or self._waiting):
                     self._idle.set()
 
-    def _next(self) -> tuple[str, str] | None:
+    def _next(self) -> tuple[str, Asked] | None:
         """The first repository of the organisation whose turn it is; that one goes to the end of the line."""
         if not self._waiting:
             return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from datetime import datetime
 
 import pytest
 
@@ -21,7 +22,7 @@ class Passes:
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def run(self, repository: str, why: str) -> Outcome:
+    async def run(self, repository: str, why: str, asked: datetime) -> Outcome:
         self.running[repository] += 1
         assert self.running[repository] == 1, "two passes over one repository at once"
         self.most = max(self.most, self.running.total())
@@ -74,12 +75,12 @@ async def test_a_busy_organisation_does_not_starve_others() -> None:
 
 
 async def test_what_is_asked_for_at_the_very_end_of_a_pass_is_not_lost() -> None:
-    asked = 0
+    count = 0
 
-    async def run(repository: str, why: str) -> Outcome:
-        nonlocal asked
-        asked += 1
-        if asked < 5:
+    async def run(repository: str, why: str, asked: datetime) -> Outcome:
+        nonlocal count
+        count += 1
+        if count < 5:
             await work.ask(repository, "again")
         return Outcome()
 
@@ -87,7 +88,7 @@ async def test_what_is_asked_for_at_the_very_end_of_a_pass_is_not_lost() -> None
     await work.start()
     await work.ask("acme/gitops", "push")
     await work.idle()
-    assert asked == 5
+    assert count == 5
     await work.stop(1)
 
 
