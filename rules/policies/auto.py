@@ -12,6 +12,7 @@ rule says `prereleases: true`. How tags are read is told in `rules/tags`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from operator import itemgetter
 
@@ -44,23 +45,23 @@ def choose(question: Question) -> Choice | Need:
     if here.form is Form.HASH:
         alike = like(here)
         return newest.choose(question, {tag for tag, text in texts.items() if alike.key(text) is not None}, "hash")
-    return settle(question, _Alike(question, entry, texts, here).field())
+    return settle(question, _Alike(question, entry, here).field(texts))
 
 
 class _Alike:
     """A listing, as far as it is like the tag that stands there."""
 
-    def __init__(self, question: Question, entry: Entry, texts: dict[str, str], here: Tag) -> None:
+    def __init__(self, question: Question, entry: Entry, here: Tag) -> None:
         self.choosing = question.choosing
         self.current = question.current_tag or ""
-        self.entry, self.texts, self.here = entry, texts, here
+        self.entry, self.here = entry, here
         self.range = ranges.read(self.choosing.range) if self.choosing.range else None
         self.like = like(here, any_variant=self.choosing.variant == "any")
         self.key = self.like.key(here.text) or here.key
 
-    def field(self) -> Field:
+    def field(self, texts: Mapping[str, str]) -> Field:
         key_of, here = self.like.key, self.key
-        newer = [(key, tag) for tag, text in self.texts.items() if (key := key_of(text)) is not None and key > here]
+        newer = [(key, tag) for tag, text in texts.items() if (key := key_of(text)) is not None and key > here]
         newer = [(key, tag) for key, tag in newer if self._barred(key) is None]
         newer.sort(key=(lambda one: (self._varied(one[1]), one[1])) if self.choosing.variant == "any" else itemgetter(1))
         newer.sort(key=itemgetter(0), reverse=True)
@@ -74,9 +75,10 @@ class _Alike:
     def judge(self, tag: str) -> Ruling:
         if (refusal := self.entry.refusal(tag)) is not None:
             return Verdict.FILTERED, *refusal
-        key = self.like.key(self.texts[tag])
+        text = self.entry.text(tag) or ""
+        key = self.like.key(text)
         if key is None:
-            return Verdict.FILTERED, *self._unlike(tags.read(self.texts[tag]))
+            return Verdict.FILTERED, *self._unlike(tags.read(text))
         if tag == self.current or key == self.key:
             return Verdict.OLDER, "current" if tag == self.current else "same-version", self.current
         if key < self.key:
@@ -115,7 +117,7 @@ class _Alike:
 
     def _varied(self, tag: str) -> bool:
         """Of two variants of one version, the one that stands there comes first."""
-        return self.choosing.variant == "any" and tags.read(self.texts[tag]).variant != self.here.variant
+        return self.choosing.variant == "any" and tags.read(self.entry.text(tag) or "").variant != self.here.variant
 
     def _unlike(self, other: Tag) -> tuple[str, str]:
         here = self.here

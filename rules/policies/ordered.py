@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -21,21 +21,20 @@ def choose(question: Question, value: Value, unreadable: str, *, versions: bool)
     `unreadable` is the code for a tag without a value. With `versions` the kind of an update is read from the tags where both
     are versions of one shape. Raises BadPattern or BadGlob where a key cannot be read.
     """
-    return settle(question, _Ordered(question, value, unreadable, versions).field())
+    return settle(question, _Ordered(question, value, unreadable, versions).field(question.tags))
 
 
 class _Ordered:
     def __init__(self, question: Question, value: Value, unreadable: str, versions: bool) -> None:
         self.choosing, self.current = question.choosing, question.current_tag
         self.entry = Entry(question.choosing)
-        self.texts = self.entry.texts(question.tags)
         self.value, self.unreadable, self.versions = value, unreadable, versions
         self.descending = question.choosing.order == "desc"
         text = self.entry.text(self.current) if self.current is not None else None
         self.here = None if text is None else value(text)
 
-    def field(self) -> Field:
-        found = [(value, tag) for tag, text in self.texts.items() if (value := self.value(text)) is not None]
+    def field(self, listing: Sequence[str]) -> Field:
+        found = [(value, tag) for tag, text in self.entry.texts(listing).items() if (value := self.value(text)) is not None]
         found = [(value, tag) for value, tag in found if tag != self.current and self._beyond(value)]
         if self.choosing.max_step != "major":
             found = [(value, tag) for value, tag in found if self._within(self._kind(tag))]
@@ -48,9 +47,9 @@ class _Ordered:
     def judge(self, tag: str) -> Ruling:
         if (refusal := self.entry.refusal(tag)) is not None:
             return Verdict.FILTERED, *refusal
-        value = self.value(self.texts[tag])
+        value = self.value(self.entry.text(tag) or "")
         if value is None:
-            return Verdict.FILTERED, self.unreadable, self.texts[tag] if self.texts[tag] != tag else ""
+            return Verdict.FILTERED, self.unreadable, ""
         if tag == self.current:
             return Verdict.OLDER, "current", tag
         if self._beyond(value) and not self._within(self._kind(tag)):

@@ -16,7 +16,7 @@ Tagboat differs, it is because it knows what stands there now:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -34,7 +34,7 @@ KEYS = frozenset({"range", "tags", "extract", "ignore", "variant", "prereleases"
 
 def choose(question: Question) -> Choice | Need:
     """The highest version in the range. Raises BadRange, BadPattern or BadGlob where a key cannot be read."""
-    return settle(question, _Versions(question).field())
+    return settle(question, _Versions(question).field(question.tags))
 
 
 class _Versions:
@@ -45,19 +45,19 @@ class _Versions:
         self.entry = Entry(question.choosing)
         self.range = ranges.read(question.choosing.range or "*")
         self.current = question.current_tag
-        self.texts = self.entry.texts(question.tags)
         text = self.entry.text(self.current) if self.current is not None else None
         self.text = text if self.entry.extract is not None else self.current
         self.like = _variant_of(self.text, self.range) if self.choosing.variant == "keep" else None
         self.here = self._key(self.text) if self.text is not None else None
         self.precision = versions.precision(self.text) if self.text is not None and self.here is not None else None
 
-    def field(self) -> Field:
+    def field(self, listing: Sequence[str]) -> Field:
+        texts = self.entry.texts(listing)
         here, key_of = self.here, self._key
-        found = [(key, tag) for tag, text in self.texts.items() if (key := key_of(text)) is not None]
+        found = [(key, tag) for tag, text in texts.items() if (key := key_of(text)) is not None]
         if here is not None:
             found = [(key, tag) for key, tag in found if key > here]
-        found = [(key, tag) for key, tag in found if self._admits(key, self.texts[tag])]
+        found = [(key, tag) for key, tag in found if self._admits(key, texts[tag])]
         if self.choosing.max_step != "major":
             found = [(key, tag) for key, tag in found if self._within(self._kind(key))]
         found.sort(key=lambda one: (self._spelled_otherwise(one[1]), one[1]))
@@ -67,7 +67,7 @@ class _Versions:
     def judge(self, tag: str) -> Ruling:
         if (refusal := self.entry.refusal(tag)) is not None:
             return Verdict.FILTERED, *refusal
-        text = self.texts[tag]
+        text = self.entry.text(tag) or ""
         key = self._key(text)
         if key is None:
             return Verdict.FILTERED, "other-variant" if self.like and versions.read(text) else "no-version", self.current or ""

@@ -121,9 +121,10 @@ def settle(question: Question, field: Field) -> Choice | Need:
     if taken is not None:
         decided[taken.tag] = Judged(taken.tag, Verdict.CHOSEN, *field.won)
     code, detail = field.won if taken is not None else _why_none(field, search)
+    ruling = field.judge  # what else is in the field need not be kept
 
     def judge(tag: str) -> Judged:
-        return decided.get(tag) or Judged(tag, *field.judge(tag))
+        return decided.get(tag) or Judged(tag, *ruling(tag))
 
     return Choice(
         taken.tag if taken else None,
