@@ -20,6 +20,8 @@ from rules.ci.builds import is_recipe, same_repository
 REVISION = "org.opencontainers.image.revision"
 SOURCE = "org.opencontainers.image.source"
 _TRAILER = re.compile(r"^Tagboat-Image:[ \t]*(?P<image>\S+)[ \t]*$", re.MULTILINE)
+_PLACE = re.compile(r"^- (?P<file>\S.*?):\d+: ", re.MULTILINE)
+_MORE = re.compile(r"^- and \d+ more$", re.MULTILINE)
 _JOINER = "\u2060"
 
 
@@ -59,6 +61,12 @@ class Update:
     """The new image may be something new; the reason says why it is not taken for a rebuild."""
 
     reason: str
+
+
+def places(message: str) -> tuple[str, ...] | None:
+    """The files that one of our commit messages says it changes; None: it does not name them all."""
+    found = [match["file"].replace(_JOINER, "") for match in _PLACE.finditer(message)]
+    return tuple(dict.fromkeys(found)) if found and not _MORE.search(message) else None
 
 
 def trailers(message: str) -> frozenset[str]:

@@ -12,6 +12,7 @@ from bot.forges.base import Forge
 from bot.ledger import Event, Ledger
 from bot.looking import Memory, Seen, View
 from bot.passes import promoting
+from bot.passes.guarding import Guard
 from bot.passes.marking import Marker
 from rules import holds, rollbacks
 from rules.holds import Hold
@@ -100,6 +101,8 @@ class Decider:
         stopping += rollbacks.held(word.reports, view.occurrences, seen.config)
         gated = holds.gate(outcomes, stopping, view.base)
         gated = rollbacks.back(gated, (*seen.look.requests, *word.pushed), view.base, word.reports, seen.config)
+        guard = Guard(self.forge, self.answers.chooser.listings, self.ledger, self.now)
+        gated = await guard.gate(seen, view, gated, (*seen.look.requests, *word.pushed), word.resumed)
         found = propose(gated, await self._ground(seen, view, gated))
         return replace(found, proposals=tuple(_marked(one, marker) for one in found.proposals))
 

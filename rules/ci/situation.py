@@ -21,8 +21,8 @@ class Marking:
     on_branch: bool = False
 
     def mark(self, headline: str) -> str:
-        """The headline of the landing commit."""
-        if self.token is None:
+        """The headline of the landing commit; one that is marked already (as the branch commit's may be) stays as it is."""
+        if self.token is None or (headline.startswith(f"{self.token} ") if self.prefix else self.token in headline):
             return headline
         return f"{self.token} {headline}" if self.prefix else f"{headline} {self.token}"
 

@@ -37,7 +37,9 @@ class Registry:
         self._asked(f"digest {reference}", for_repository)
         return self._digest(reference)
 
-    async def describe(self, image: str, reference: str, *, for_repository: str | None = None) -> Description | None:
+    async def describe(
+        self, image: str, reference: str, *, for_repository: str | None = None, labels: bool = False
+    ) -> Description | None:
         self._asked(f"describe {reference}", for_repository)
         platforms = self.images.get(reference, BOTH if reference.startswith("sha256:") else None)
         return Description(self._digest(reference), frozenset(platforms.split())) if platforms is not None else None

@@ -38,7 +38,9 @@ class Shelf:
     async def digest(self, image: str, reference: str, *, for_repository: str | None = None) -> str | None:
         return f"sha256:{hash((image, reference)) & (2**256 - 1):064x}"
 
-    async def describe(self, image: str, reference: str, *, for_repository: str | None = None) -> Description | None:
+    async def describe(
+        self, image: str, reference: str, *, for_repository: str | None = None, labels: bool = False
+    ) -> Description | None:
         return Description(await self.digest(image, reference) or "", self.platforms)
 
     async def pushed(self, image: str, tags: Iterable[str], *, for_repository: str | None = None) -> dict[str, datetime]:
