@@ -8,9 +8,7 @@ works in it (a file lock beside it); whoever comes second waits.
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import json
-import os
 import re
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
@@ -21,6 +19,7 @@ from typing import Literal, TypeVar
 
 import structlog
 
+from bot.forges import git_lock
 from bot.forges.base import Denied, ForgeError, Moved, Unreachable
 from bot.forges.git_address import object_id
 from bot.forges.git_errors import BrokenClone, lacks_objects, network_trouble, push_trouble
@@ -30,14 +29,10 @@ from bot.forges.gitcli import MIB, Answer, Git, write_home
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
-_LOCK_WAIT = 300.0
 _PACKS_LIMIT = 150
 _BLOBS_LIMIT = 256 * MIB
 _NOT_THERE = re.compile(
     r"not our ref|unadvertised object|could not find remote ref|couldn't find remote ref|no such remote ref", re.IGNORECASE
-)
-_LOST_RACE = re.compile(
-    r"stale info|fetch first|already exists|incorrect old value|but expected|reference already|failed to update ref"
 )
 
 
@@ -93,30 +88,13 @@ class Clone:
 
     @asynccontextmanager
     async def _held(self) -> AsyncIterator[None]:
-        async with self._busy:
+        async with self._busy, git_lock.held(self._folder, self.name):
             try:
-                self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
                 write_home(self._folder / "home", self.git.address)
-                handle = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             except OSError as error:
                 raise Denied(f"the folder for clones cannot be written: {error}") from None
-            try:
-                await self._wait_for(handle)
-                self._refs = None
-                yield
-            finally:
-                os.close(handle)
-
-    async def _wait_for(self, handle: int) -> None:
-        deadline = asyncio.get_running_loop().time() + _LOCK_WAIT
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
-            except BlockingIOError:
-                if asyncio.get_running_loop().time() > deadline:
-                    raise Unreachable(f"{self.name}: another process has been working in its clone for minutes") from None
-                await asyncio.sleep(0.02)
+            self._refs = None
+            yield
 
     async def discard(self) -> None:
         """Throw the clone away; the next fetch makes it anew."""
@@ -139,16 +117,9 @@ class Clone:
     async def listing(self) -> Listing:
         """One `ls-remote`: branches, our records, HEAD."""
         out = await self.git.remote(
-            "reading its branches",
-            "ls-remote",
-            "--quiet",
-            "--symref",
-            "--end-of-options",
-            "origin",
-            "HEAD",
-            "refs/heads/*",
-            "refs/tagboat/*",
-        )
+            "reading its branches", "ls-remote", "--quiet", "--symref", "--end-of-options",
+            "origin", "HEAD", "refs/heads/*", "refs/tagboat/*",
+        )  # fmt: skip
         refs, head = {}, None
         for line in out.decode("utf-8", "surrogateescape").splitlines():
             value, _, name = line.partition("\t")
