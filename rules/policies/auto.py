@@ -78,7 +78,7 @@ class _Alike:
         text = self.entry.text(tag) or ""
         key = self.like.key(text)
         if key is None:
-            return Verdict.FILTERED, *self._unlike(tags.read(text))
+            return Verdict.FILTERED, "unlike", f"{self.here.text}\n{text}"  # what is unlike is worked out when somebody reads it
         if tag == self.current or key == self.key:
             return Verdict.OLDER, "current" if tag == self.current else "same-version", self.current
         if key < self.key:
@@ -118,18 +118,6 @@ class _Alike:
     def _varied(self, tag: str) -> bool:
         """Of two variants of one version, the one that stands there comes first."""
         return self.choosing.variant == "any" and tags.read(self.entry.text(tag) or "").variant != self.here.variant
-
-    def _unlike(self, other: Tag) -> tuple[str, str]:
-        here = self.here
-        if other.form is not here.form:
-            return f"form-{other.form.value}", here.form.value
-        if other.prefix != here.prefix:
-            return "other-prefix", self.current
-        if other.precision != here.precision:
-            return "other-precision", self.current
-        if other.variant != here.variant:
-            return "other-variant", self.current
-        return "unlike", self.current
 
     def _shape(self) -> str:
         """The tags that are like it, in a few words: `1.x like 1.25.3-alpine`."""

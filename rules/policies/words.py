@@ -9,6 +9,7 @@ A sentence is plain text, with tags and patterns as they are: whoever shows it e
 from __future__ import annotations
 
 from rules.policies.base import Choice, Judged
+from rules.tags import Form, read
 
 _CHOICES = {
     # something is chosen
@@ -58,6 +59,13 @@ _CHOICES = {
     "held-platforms-unknown": "the platforms of {tag} could not be read",
 }
 
+_FORMS = {
+    Form.VERSION: "a version",
+    Form.DATE: "a date or serial number",
+    Form.BUILD: "a build",
+    Form.HASH: "a commit hash",
+    Form.MOVING: "a name",
+}
 _CANDIDATES = {
     "follow-standing": "it stands in {detail}, and is not taken from there (yet)",
     "follow-elsewhere": "it does not stand in {detail}",
@@ -75,12 +83,6 @@ _CANDIDATES = {
     "no-number": "it is not a number",
     "other-variant": "it is another variant than {detail}",
     "other-precision": "it has not as many numbers as {detail}",
-    "other-prefix": "it does not begin as {detail} does",
-    "form-version": "it is a version, and a {detail} stands there",
-    "form-date": "it is a date or serial number, and a {detail} stands there",
-    "form-build": "it is a build, and a {detail} stands there",
-    "form-hash": "it is a commit hash, and a {detail} stands there",
-    "form-moving": "it is a name that moves",
     "unlike": "it is not of the same shape as {detail}",
     "out-of-range": "it is outside of {detail}",
     "prerelease": "it is a pre-release, and {detail} names none",
@@ -108,6 +110,8 @@ def of_choice(choice: Choice) -> str:
 
 def of_candidate(judged: Judged) -> str:
     """What became of a candidate, and by what."""
+    if judged.code == "unlike" and "\n" in judged.detail:
+        return _unlike(*judged.detail.split("\n", 1))
     if judged.code in _CANDIDATES:
         return _said(_CANDIDATES, judged.code, judged.detail)
     return _said(_CHOICES, judged.code, judged.detail)
@@ -118,3 +122,19 @@ def _said(table: dict[str, str], code: str, detail: str) -> str:
     if code not in table:
         return f"{code} {detail}".strip()
     return table[code].format(detail=detail)
+
+
+def _unlike(here: str, there: str) -> str:
+    """Why a tag cannot be compared with the one that stands there."""
+    one, other = read(here), read(there)
+    if other.form is Form.MOVING:
+        return "it is a name that moves"
+    if other.form is not one.form:
+        return f"it is {_FORMS[other.form]}, and {_FORMS[one.form]} stands there"
+    if other.prefix != one.prefix:
+        return f"it does not begin as {here} does"
+    if other.precision != one.precision:
+        return f"it has not as many numbers as {here}"
+    if other.variant != one.variant:
+        return f"it is another variant than {here}"
+    return f"it is not of the same shape as {here}"
