@@ -7,9 +7,10 @@ A look where nothing moved costs at most three requests: the base branch, our me
 of ours is open (else the project's settings, which are read again after some hours, and before every landing). The parts:
 
     gitlab_session, gitlab_wire      python-gitlab in threads: limits, retries, counting
-    gitlab_requests, gitlab_checking  our requests and their readiness, read again where something moved
+    gitlab_requests, gitlab_checking our requests and their readiness, read again where something moved
     gitlab_reading                   trees, blobs, archives, changes, history
-    gitlab_writing, gitlab_landing   branches, requests, merges, trains
+    gitlab_branches, gitlab_writing  branches and their commits, requests
+    gitlab_landing                   merges and trains
     gitlab_notes, gitlab_talk        the one note, comments, the dashboard issue
     gitlab_people, gitlab_token      who we are, what others and the token may do
     gitlab_host                      which projects there are
@@ -37,6 +38,7 @@ from bot.forges.base import (
     Project,
     Standing,
 )
+from bot.forges.gitlab_branches import Branches
 from bot.forges.gitlab_checking import Checker
 from bot.forges.gitlab_landing import Lander
 from bot.forges.gitlab_people import People
@@ -83,8 +85,9 @@ class GitLabForge:
         self._checker = Checker(self._lane)
         self._reader = Reader(self._lane, archives or Archives(wire))
         self._talker = Talker(self._lane, self._people, self._table, fault)
+        self._branches = Branches(lambda: self.name, self._lane, self._people, self._checker)
         self._writer = Writer(
-            lambda: self.name, self._lane, self._people, self._table, self._checker, self._talker.comment, fault
+            lambda: self.name, self._lane, self._people, self._table, self._branches, self._talker.comment, fault
         )
         self._lander = Lander(self._lane, self._table, self._fresh_settings, fault)
         self._project: Json | None = None
@@ -176,7 +179,7 @@ class GitLabForge:
 
     def commit_as(self, author: tuple[str, str] | None, signoff: bool) -> None:
         """Take the author and signing off from the repository's own settings; the committer is GitLab's word."""
-        self._writer.author, self._writer.signoff = author, signoff
+        self._branches.author, self._branches.signoff = author, signoff
         self._checker.emails = frozenset({author[1].lower()}) if author else frozenset()
 
     async def close_session(self) -> None:
@@ -233,7 +236,7 @@ class GitLabForge:
             return Look(_project(project, {}), {}, (), us.login)
         names = list(dict.fromkeys([str(default), *self._bases]))
         asked = asyncio.gather(self._table.read(self._lane, us), *([self._checker.watch()] if open_before else []))
-        branches, _ = await asyncio.gather(self._branches(names), asked)
+        branches, _ = await asyncio.gather(self._heads(names), asked)
         if branches[str(default)] is None:
             project = await self._settings(fresh=True)
             if project.get("default_branch") != default:
@@ -242,15 +245,15 @@ class GitLabForge:
         if not open_before and any(self._table.open()):
             await self._checker.watch()
         elsewhere = {str(row["target_branch"]) for row in self._table.open()} - branches.keys()
-        branches |= await self._branches(sorted(elsewhere))
+        branches |= await self._heads(sorted(elsewhere))
         requests = await self._checker.requests(list(self._table.rows.values()), project, branches, us)
         heads = {name: str(branch["commit"]["id"]) for name, branch in branches.items() if branch and name in names}
         wanted = {name: protection(project, branch) for name, branch in branches.items() if branch is not None}
         ordered = tuple(sorted(requests, key=lambda request: request.number))
         return Look(_project(project, wanted), heads, ordered, us.login)
 
-    async def _branches(self, names: Sequence[str]) -> dict[str, Json | None]:
-        found = await asyncio.gather(*(self._writer.branch(name) for name in names))
+    async def _heads(self, names: Sequence[str]) -> dict[str, Json | None]:
+        found = await asyncio.gather(*(self._branches.get(name) for name in names))
         return dict(zip(names, found, strict=True))
 
 

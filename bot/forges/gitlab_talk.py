@@ -44,6 +44,7 @@ class Talker:
         self._fault = fault
         self._mine: LRUCache[int, _Mine] = LRUCache(maxsize=500)
         self._heard: LRUCache[int, tuple[object, list[Json]]] = LRUCache(maxsize=200)
+        self._doubted: set[int] = set()
         self._issue: tuple[int, str] | None = None
 
     async def comment(self, request: PullRequest, text: str) -> None:
@@ -59,15 +60,13 @@ class Talker:
     async def _find(self, request: PullRequest) -> _Mine:
         """Our note on a request, looked for once."""
         if request.number not in self._mine:
-            mine = _Mine(None, Note())
-            row = self._table.rows.get(request.number) or {}
-            if row.get("user_notes_count") != 0:
-                us = await self._people.us()
-                for one in await self._notes(request.number):
-                    note = Note.read(str(one.get("body") or ""))
-                    if note is not None and (one.get("author") or {}).get("id") == us.id:
-                        mine = _Mine(int(one["id"]), note)
-                        break
+            mine, us = _Mine(None, Note()), await self._people.us()
+            doubted = request.number in self._doubted
+            for one in await (self._notes if doubted else self._heard_of)(request.number):
+                note = Note.read(str(one.get("body") or ""))
+                if note is not None and (one.get("author") or {}).get("id") == us.id:
+                    mine = _Mine(int(one["id"]), note)
+                    break
             self._mine[request.number] = mine
         return self._mine[request.number]
 
@@ -77,16 +76,19 @@ class Talker:
         tail = f"/merge_requests/{request.number}/notes"
         number = mine.id
         if number is not None:
+            self._mine.pop(request.number, None)
             try:
                 await self._lane.put(f"{tail}/{number}", {"body": str(note)})
             except Declined as declined:
                 if declined.status != 404:  # somebody removed it
                     raise
                 number = None
-        # Until it is known how this ends, it is not known how the note stands.
-        self._mine.pop(request.number, None)
         if number is None:
+            # Until it is known how this ends, it is not known whether there is a note.
+            self._mine.pop(request.number, None)
+            self._doubted.add(request.number)
             number = int((await self._lane.post(tail, {"body": str(note)}))["id"])
+            self._doubted.discard(request.number)
         self._fault("note:made")
         self._mine[request.number] = _Mine(number, note)
 

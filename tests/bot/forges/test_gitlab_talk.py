@@ -71,16 +71,30 @@ async def test_somebody_elses_copy_of_our_note_is_not_ours(tmp_path: Path) -> No
         assert ["wait" in note for note in gitlab.notes()] == [False, True]
 
 
+@pytest.mark.parametrize("looks", [True, False])
 @pytest.mark.parametrize("after", [True, False])
-async def test_a_note_whose_answer_is_lost_is_there_once(tmp_path: Path, after: bool) -> None:
+async def test_a_note_whose_answer_is_lost_is_there_once(tmp_path: Path, after: bool, looks: bool) -> None:
     async with setting(tmp_path) as gitlab:
         request = await gitlab.opened()
         gitlab.server.rules.append(Rule("POST", "/notes$", drop, after=after))
         with pytest.raises(Exception, match="broke"):
             await gitlab.forge.show(request, WAITS)
-        await gitlab.forge.look()
+        if looks:
+            await gitlab.forge.look()
         await gitlab.forge.show(request, WAITS)
         assert len(gitlab.notes()) == 1
+
+
+async def test_an_edit_whose_answer_is_lost_is_made_again(tmp_path: Path) -> None:
+    async with setting(tmp_path) as gitlab:
+        request = await gitlab.opened()
+        await gitlab.forge.show(request, WAITS)
+        gitlab.server.rules.append(Rule("PUT", "/notes/", status(502), times=3))
+        with pytest.raises(Exception, match="502"):
+            await gitlab.forge.show(request, LANDS)
+        await gitlab.forge.look()
+        await gitlab.forge.show(request, LANDS)
+        assert ["every condition holds" in note for note in gitlab.notes()] == [True]
 
 
 COMMAND = re.compile(r"^/\w", re.MULTILINE)

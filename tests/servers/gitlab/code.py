@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from tests.servers.gitlab.merging import GITLAB, Refused
 from tests.servers.gitlab.state import DEVELOPER, Project, User
-from tests.servers.gitlab.world import GITLAB, Refused
 
 if TYPE_CHECKING:
     from tests.servers.gitlab.server import Call

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tests.servers.gitlab.merging import Refused
 from tests.servers.gitlab.state import DEVELOPER, Issue, Project
-from tests.servers.gitlab.world import Refused
 
 if TYPE_CHECKING:
     from tests.servers.gitlab.server import Call

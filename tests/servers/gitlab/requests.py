@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from tests.servers.gitlab.merging import ACTIVE, Refused
 from tests.servers.gitlab.state import DEVELOPER, Merge, User
-from tests.servers.gitlab.world import ACTIVE, Refused
 
 if TYPE_CHECKING:
     from tests.servers.gitlab.server import Call

@@ -17,9 +17,10 @@ from urllib.parse import unquote, urlencode
 from aiohttp import web
 
 from tests.servers.gitlab import code, people, requests
+from tests.servers.gitlab.merging import Refused
 from tests.servers.gitlab.rules import Dropped, Rule, Truncated
 from tests.servers.gitlab.state import Project, Token, User
-from tests.servers.gitlab.world import Refused, World
+from tests.servers.gitlab.world import World
 
 Handler = Callable[["Call"], Any]
 
