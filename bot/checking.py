@@ -36,42 +36,49 @@ _MANIFEST = re.compile(rb"^(?:apiVersion|kind|services)[ \t]*:", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Local:
-    """A checkout with the rules that hold for it."""
+    """A checkout, or a part of one, with the rules that hold for it. `inside` is the part's place in the checkout (`envs/dev/`),
+    since rules name paths from the top; empty for a whole one."""
 
     checkout: Checkout
     config: Config
     accesses: tuple[RegistryAccess, ...] = ()
+    inside: str = ""
 
     @classmethod
     def at(cls, path: Path, app: Path | None) -> Local:
         """The checkout at a path, with its `.tagboat.yaml` and the operator's settings. Raises UsageError for what is wrong."""
         checkout = Checkout.at(path)
         settings = operator(app)
+        top, inside = _top(checkout.root)
+        file = top / FILE
         try:
-            data = checkout.read(FILE) if os.path.lexists(checkout.root / FILE) else b""
-            file = str(checkout.root / FILE)
-            config = load(data, file=file) if settings is None else _under(settings, data, file)
+            data = Checkout(top).read(FILE) if os.path.lexists(file) else b""
+            config = load(data, file=str(file)) if settings is None else _under(settings, data, str(file))
         except Unreadable as error:
-            raise UsageError(f"{checkout.root / FILE}: {error}") from None
+            raise UsageError(f"{file}: {error}") from None
         except Broken as error:
             raise UsageError(str(error)) from None
-        return cls(checkout, config, settings.registries if settings else ())
+        return cls(checkout, config, settings.registries if settings else (), inside)
+
+    def shown(self, file: str) -> str:
+        """A file's path as people see it: from the folder that they named."""
+        return file.removeprefix(self.inside)
 
     def read(self) -> Stock:
         """Every image that the configuration wants looked at, and the files that could not be read."""
         found: list[Scanned] = []
         stock = Stock(self.config)
         wanted = self.checkout.paths(
-            lambda path: is_manifest(path) and self.config.wants(path),
-            lambda path, reason: found.append(Scanned((), Unread(path, None, reason))),
+            lambda path: is_manifest(path) and self.config.wants(self.inside + path),
+            lambda path, reason: found.append(Scanned((), Unread(self.inside + path, None, reason))),
         )
         paths = list(wanted)
         with progress("reading") as advance:
             for done, path in enumerate(paths):
                 try:
-                    found.append(read(path, self.checkout.read(path)))
+                    found.append(read(self.inside + path, self.checkout.read(path)))
                 except Unreadable as error:
-                    found.append(Scanned((), Unread(path, None, str(error))))
+                    found.append(Scanned((), Unread(self.inside + path, None, str(error))))
                 advance(done + 1, len(paths))
         for one in found:
             stock.occurrences += one.occurrences
@@ -119,6 +126,17 @@ def operator(app: Path | None) -> Settings | None:
     return load_settings(app, os.environ)
 
 
+def _top(root: Path) -> tuple[Path, str]:
+    """The folder whose `.tagboat.yaml` holds for a folder, and the way from there: itself, or the top of the git checkout that it
+    is in, or a folder between the two."""
+    here = Path(os.path.abspath(root))
+    folders = (here, *here.parents)
+    within = next((at for at, folder in enumerate(folders) if os.path.lexists(folder / ".git")), 0)
+    found = next((folder for folder in folders[: within + 1] if os.path.lexists(folder / FILE)), here)
+    # As it was named, where it is the very folder: messages name the file by it.
+    return (root, "") if found == here else (found, f"{here.relative_to(found).as_posix()}/")
+
+
 def _under(settings: Settings, data: bytes, file: str) -> Config:
     return load(data, file=file, defaults=settings.defaults, limits=settings.limits)
 
@@ -148,7 +166,7 @@ def _unprovable(path: str, data: bytes, wishes: Mapping[Occurrence, Target]) -> 
     return bad
 
 
-def complaints(outcomes: Iterable[Outcome]) -> Iterator[str]:
+def complaints(outcomes: Iterable[Outcome], shown: Callable[[str], str] = str) -> Iterator[str]:
     """What could not be looked at, in lines for a person: each image with its reason once, at the first of its places."""
     troubles = [one for one in outcomes if isinstance(one, Trouble)]
     groups: dict[tuple[str, str], list[Trouble]] = {}
@@ -156,7 +174,7 @@ def complaints(outcomes: Iterable[Outcome]) -> Iterator[str]:
         groups.setdefault((trouble.image or trouble.file, trouble.reason), []).append(trouble)
     for some in groups.values():
         first = some[0]
-        place = f"{first.file}:{first.line}" if first.line else first.file
+        place = f"{shown(first.file)}:{first.line}" if first.line else shown(first.file)
         more = f" (and {len(some) - 1} more places)" if len(some) > 1 else ""
         yield f"{place}: {f'{first.image}: ' if first.image else ''}{first.reason}{more}"
 

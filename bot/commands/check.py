@@ -66,10 +66,10 @@ def check(
     updates = sorted((one for one in outcomes if isinstance(one, Update)), key=_place)
     if json:
         for update in updates:
-            say_json(as_row(update))
+            say_json(as_row(update, local))
     elif not diff:
-        table(_COLUMNS, map(_cells, updates), styles=_STYLES)
-    problems = [*map(str, local.config.notes), *complaints(outcomes)]
+        table(_COLUMNS, (_cells(as_row(update, local)) for update in updates), styles=_STYLES)
+    problems = [*map(str, local.config.notes), *complaints(outcomes, local.shown)]
     trouble = failed(outcomes)
     if write or diff:
         wishes = to_write(updates, lambda update: major or names_majors(local.config, update))
@@ -81,11 +81,11 @@ def check(
     return FAILED if trouble else NOTHING if exit_code and updates else DONE
 
 
-def as_row(update: Update) -> dict[str, Any]:
+def as_row(update: Update, local: Local) -> dict[str, Any]:
     """An update as the JSON line that scripts read; `update` is null where its kind could not be told."""
     place = update.occurrence
     return {
-        "file": place.file,
+        "file": local.shown(place.file),
         "line": place.line,
         "image": place.image,
         "current": str(update.current),
@@ -96,8 +96,7 @@ def as_row(update: Update) -> dict[str, Any]:
     }
 
 
-def _cells(update: Update) -> Sequence[object]:
-    row = as_row(update)
+def _cells(row: Mapping[str, Any]) -> Sequence[object]:
     return (f"{row['file']}:{row['line']}", *(row[key] for key in _COLUMNS[1:]))
 
 
@@ -109,17 +108,18 @@ def _place(update: Update) -> tuple[Any, ...]:
 def _apply(local: Local, wishes: Mapping[str, Mapping[Occurrence, Target]], *, diff: bool, write: bool) -> Iterator[str]:
     """Show and write the edits, file by file; yields what was refused or could not be done."""
     for path, targets in sorted(wishes.items()):
+        name = local.shown(path)
         try:
-            before = local.checkout.read(path)
+            before = local.checkout.read(name)
             after, refused = edited(path, before, targets)
-            yield from (f"{error} (not changed)" for error in refused)
+            yield from (f"{local.shown(str(error))} (not changed)" for error in refused)
             if diff:
-                _show(path, before, after)
+                _show(name, before, after)
             if write and after != before:
-                local.checkout.write(path, after)
+                local.checkout.write(name, after)
         except (Unreadable, OSError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
-            yield f"{path}: {reason} (not changed)"
+            yield f"{name}: {reason} (not changed)"
 
 
 def _show(path: str, before: bytes, after: bytes) -> None:

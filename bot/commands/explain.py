@@ -65,7 +65,7 @@ def explain(
     stock = local.read()
     cases, troubles = cases_of(reference, stock)
     for trouble in troubles:
-        complain(trouble)
+        complain(local.shown(trouble))
     answers = asyncio.run(_ask(local, stock, cases))
     status = FAILED if troubles else DONE
     for case, answer in zip(cases, answers, strict=True):
@@ -73,9 +73,9 @@ def explain(
             complain(f"{case.image}: {answer}")
             status = FAILED
         elif json:
-            say_json(as_row(case, answer))
+            say_json(as_row(case, answer, local))
         else:
-            _show(case, answer)
+            _show(case, answer, local)
     return status
 
 
@@ -118,14 +118,14 @@ async def _ask(local: Local, stock: Stock, cases: Iterable[Case]) -> Sequence[Ch
         return await asyncio.gather(*map(one, cases))
 
 
-def as_row(case: Case, choice: Choice) -> dict[str, Any]:
+def as_row(case: Case, choice: Choice, local: Local) -> dict[str, Any]:
     """An explanation as the JSON line that scripts read."""
     return {
         "image": case.image,
         "current": case.tag,
         "digest": case.digest,
         "policy": case.choosing.policy,
-        "places": [f"{place.file}:{place.line}" for place in case.places],
+        "places": [f"{local.shown(place.file)}:{place.line}" for place in case.places],
         "chosen": choice.chosen,
         "major": choice.major,
         "reason": words.of_choice(choice),
@@ -133,13 +133,13 @@ def as_row(case: Case, choice: Choice) -> dict[str, Any]:
     }
 
 
-def _show(case: Case, choice: Choice) -> None:
+def _show(case: Case, choice: Choice, local: Local) -> None:
     at = f" at {case.tag}" if case.tag else ""
     say(f"{case.image}{at}, policy {case.choosing.policy}: {choice.chosen or 'stays'} ({words.of_choice(choice)})")
     if choice.major:
         say(f"next major: {choice.major}")
     for place in case.places:
-        say(f"  {place.file}:{place.line}")
+        say(f"  {local.shown(place.file)}:{place.line}")
     if looked_at := counts(choice):
         say(looked_at)
     table(("tag", "verdict", "reason"), ((one.tag, one.verdict.value, why_not(one)) for one in choice.candidates), styles=_STYLES)

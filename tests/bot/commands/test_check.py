@@ -255,3 +255,21 @@ async def test_a_marker_of_flux_is_followed(desk: Desk, registry: DemoRegistry) 
     done = await desk.run("check", "--json", "--write")
     assert [(row["next"], row["policy"]) for row in done.rows] == [("main-def-12", "numerical")]
     assert desk.read("job.yaml").decode() == head + line.replace("abc-7", "def-12")
+
+
+@pytest.mark.parametrize("inside", [True, False], ids=["in a git checkout", "in no checkout"])
+async def test_a_part_of_a_checkout_is_held_to_its_rules(desk: Desk, registry: DemoRegistry, inside: bool) -> None:
+    """Rules name paths from the top of the checkout, also where only a part of it is looked at; but never from outside of it."""
+    if inside:
+        (desk.folder / ".git").mkdir()
+    rules = "rules: [{match: {paths: ['envs/prod/**']}, policy: none}]\n"
+    manifest = pod(f"{registry.host}/acme/db:1.0.0")
+    desk.put(
+        {".tagboat.yaml": rules, "envs/prod/a.yaml": manifest, "envs/dev/a.yaml": manifest, "envs/prod/bad.yaml": "image: ]["}
+    )
+    done = await desk.run("check", "envs", "--json", "--write")
+    assert [row["file"] for row in done.rows] == (["dev/a.yaml"] if inside else ["dev/a.yaml", "prod/a.yaml"])
+    assert done.err.startswith("tagboat: prod/bad.yaml:1: ")
+    assert desk.read("envs/dev/a.yaml") != manifest.encode()
+    done = await desk.run("check", "envs/prod/a.yaml", "--json")
+    assert done.rows == []
