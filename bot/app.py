@@ -135,6 +135,16 @@ class App:
             return [], report
         return [Berth(one.forge, self._terms(named=one.named), row.settings.mode) for one in repositories], None
 
+    def alarms(self) -> list[Report]:
+        """What a person has to see of the hosts themselves: that a token soon runs out."""
+        found: list[Report] = []
+        for row in self.rows:
+            for said in getattr(row.host, "alarms", ()):
+                report = Report(getattr(row.settings, "url", row.host.kind))
+                report.add("left", "token", said)
+                found.append(report)
+        return found
+
     def _terms(self, *, named: bool) -> Terms:
         settings = self.settings
         without = settings.repositories_without_file
@@ -157,11 +167,11 @@ class App:
 
         A name that fits no repository gets a report of trouble."""
         berths, troubles = await self.berths()
-        for report in troubles:
+        for report in (*troubles, *self.alarms()):
             yield report
-        chosen = [berth for berth in berths if not names or any(_is_named(berth.name, name) for name in names)]
+        chosen = [berth for berth in berths if not names or any(is_named(berth.name, name) for name in names)]
         for name in names:
-            if not any(_is_named(berth.name, name) for berth in berths):
+            if not any(is_named(berth.name, name) for berth in berths):
                 report = Report(name)
                 report.add("trouble", "", "there is no such repository in `forges`")
                 yield report
@@ -202,6 +212,6 @@ def _host(settings: ForgeSettings, parts: Mapping[str, Any]) -> Host:
     return host
 
 
-def _is_named(full: str, name: str) -> bool:
+def is_named(full: str, name: str) -> bool:
     """Whether a name that a person typed means a repository: its whole name, or the end of it after a slash."""
     return full == name or full.removesuffix(".git").endswith(f"/{name.removesuffix('.git')}")

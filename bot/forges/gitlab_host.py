@@ -73,7 +73,8 @@ class GitLabHost:
         found: list[Repository] = []
         for number, row in kept.items():
             forge = self._forge(number, str(row["path_with_namespace"]))
-            forge.told(row)
+            if "merge_method" in row:  # a whole answer, not a short one
+                forge.told(row)
             found.append(Repository(forge, named=False))
         return found
 

@@ -6,6 +6,7 @@ branch is left to a person, and never whether it may land (before that the chang
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -76,19 +77,21 @@ class People:
         self._wire = wire
         self._now = now
         self._us: Us | None = None
+        self._turn = asyncio.Lock()
         self._ids: dict[str, tuple[float, int | None]] = {}
         self._levels: dict[tuple[str, int], tuple[float, int]] = {}
 
     async def us(self) -> Us:
-        """The token's own user."""
-        if self._us is None:
-            try:
-                self._us = Us.of((await self._wire.ask("get", "/user")).json())
-            except Declined as declined:
-                raise plainly(self._wire.url, declined) from None
-            except (KeyError, TypeError, ValueError):
-                raise Denied(f"{self._wire.url}: what answers there is no GitLab") from None
-        return self._us
+        """The token's own user, asked for once."""
+        async with self._turn:
+            if self._us is None:
+                try:
+                    self._us = Us.of((await self._wire.ask("get", "/user")).json())
+                except Declined as declined:
+                    raise plainly(self._wire.url, declined) from None
+                except (KeyError, TypeError, ValueError):
+                    raise Denied(f"{self._wire.url}: what answers there is no GitLab") from None
+            return self._us
 
     async def ids(self, names: Sequence[str]) -> list[int]:
         """The numbers of users by name; those that do not exist are left out."""

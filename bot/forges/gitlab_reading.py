@@ -30,6 +30,7 @@ Json = Mapping[str, Any]
 BLOB_LIMIT = 8 * 2**20
 ARCHIVE_LIMIT = 64 * 2**20
 ARCHIVE_FROM = 80
+_FILES_KEPT = 200_000  # of all trees together
 _UNPACKED_LIMIT = 1024 * 2**20
 _SMALL = 10  # files: compared by themselves; more of them by whole trees
 _SMALL_TREE = 100
@@ -38,9 +39,10 @@ _TOO_LARGE = b"\0" * (BLOB_LIMIT + 1)
 
 
 class Archives:
-    """The archives of one GitLab: one at a time, and so many a minute."""
+    """What the projects of one GitLab share: the trees that were read, and archives, one at a time and so many a minute."""
 
     def __init__(self, wire: Wire, most: int = 4) -> None:
+        self.trees: LRUCache[str, Mapping[str, Entry]] = LRUCache(maxsize=_FILES_KEPT, getsizeof=lambda tree: len(tree) + 1)
         self._wire = wire
         self._most = most
         self._taken: deque[float] = deque()
@@ -68,7 +70,8 @@ class Reader:
     def __init__(self, lane: Lane, archives: Archives) -> None:
         self._lane = lane
         self._archives = archives
-        self._trees: LRUCache[str, Mapping[str, Entry]] = LRUCache(maxsize=4)
+        self._trees = archives.trees
+        self._recent: deque[str] = deque(maxlen=4)
 
     async def tree(self, commit: str) -> Mapping[str, Entry]:
         """Every file of a commit."""
@@ -80,9 +83,12 @@ class Reader:
                 if declined.status == 404:
                     raise Moved(f"the commit {commit[:12]} is not there any more") from None
                 raise
-            self._trees[commit] = {
-                str(row["path"]): Entry(str(row["id"]), str(row["mode"])) for row in rows if row.get("type") != "tree"
-            }
+            found = {str(row["path"]): Entry(str(row["id"]), str(row["mode"])) for row in rows if row.get("type") != "tree"}
+            if len(found) >= _FILES_KEPT // 2:
+                return found
+            self._trees[commit] = found
+        if commit not in self._recent:
+            self._recent.append(commit)
         return self._trees[commit]
 
     async def blobs(self, oids: Collection[str]) -> dict[str, bytes]:
@@ -105,7 +111,8 @@ class Reader:
         """As many of the blobs as the archive of a commit that we know has."""
         best: Mapping[str, str] = {}
         commit = ""
-        for known, entries in self._trees.items():
+        for known in self._recent:
+            entries = self._trees.get(known) or {}
             here = {path: entry.oid for path, entry in entries.items() if entry.oid in wanted}
             if len(here) > len(best):
                 best, commit = here, known

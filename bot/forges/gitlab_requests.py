@@ -22,6 +22,10 @@ Json = Mapping[str, Any]
 _MARKED = re.compile(r"-[0-9a-f]{8}\Z")
 # The head that we wrote, at the end of a description: an instance may put other names under our commits than our own.
 _HEAD_LINE = re.compile(r"<!-- tagboat: head ([0-9a-f]{40,64}) -->\s*\Z")
+_KEPT = (
+    "iid", "state", "title", "source_branch", "target_branch", "sha", "web_url", "labels", "draft", "created_at", "updated_at",
+    "merged_at", "closed_at", "closed_by", "merge_commit_sha", "squash_commit_sha",
+)  # fmt: skip
 _FIRST_PAGES = 3
 _ENDED_KEPT = 400
 
@@ -38,7 +42,7 @@ class Table:
 
     def put(self, row: Json) -> None:
         """Take in a newer answer about one of our requests."""
-        self.rows[int(row["iid"])] = row
+        self.rows[int(row["iid"])] = row if is_open(row) else slim(row)
 
     async def read(self, lane: Lane, us: Us) -> None:
         """Bring the table up to date."""
@@ -69,7 +73,8 @@ class Table:
                 row = await lane.find(f"/merge_requests/{iid}")
                 del self.rows[iid]
                 fresh |= {iid: row} if row is not None else {}
-        self.rows |= fresh
+        for row in fresh.values():
+            self.put(row)
         self._until = max(self._until, newest)
         self._forget()
 
@@ -77,6 +82,12 @@ class Table:
         ended = [(str(row.get("updated_at") or ""), iid) for iid, row in self.rows.items() if not is_open(row)]
         for _, iid in sorted(ended)[:-_ENDED_KEPT]:
             del self.rows[iid]
+
+
+def slim(row: Json) -> Json:
+    """What is needed of a request that has ended; of its description only our hidden lines."""
+    lines = [line for line in str(row.get("description") or "").splitlines() if line.startswith("<!-- tagboat: ")]
+    return {key: row[key] for key in _KEPT if key in row} | {"description": "\n".join(lines[-3:])}
 
 
 def is_open(row: Json) -> bool:

@@ -26,6 +26,7 @@ from requests.adapters import HTTPAdapter
 
 from bot.forges.base import Denied, ForgeError, Unreachable
 from bot.registries.addresses import is_this_machine
+from bot.registries.base import RegistryError
 from bot.registries.wire import tls_context
 
 _CHUNK = 64 * 1024
@@ -159,7 +160,10 @@ class _Adapter(HTTPAdapter):
     """As many kept connections as there are threads, and the certificates that the environment adds."""
 
     def __init__(self, size: int, *, secure: bool) -> None:
-        self._context = tls_context() if secure else None
+        try:
+            self._context = tls_context() if secure else None
+        except RegistryError as error:  # a file of certificates that the environment names
+            raise Denied(str(error)) from None
         super().__init__(pool_connections=4, pool_maxsize=size, max_retries=0)
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:

@@ -19,6 +19,7 @@ Json = Mapping[str, Any]
 TokenKind = Literal["project", "group", "service account", "personal"]
 
 WARN_BEFORE = timedelta(days=14)
+_PARTS = {"repository_access_level": "the repository is", "merge_requests_access_level": "merge requests are"}
 _ROLES = {
     0: "none",
     5: "Minimal Access",
@@ -70,7 +71,10 @@ async def facts(wire: Wire) -> TokenFacts | None:
 
 
 async def lacking(wire: Wire, project: Json, status: int) -> str | None:
-    """What the token lacks for what GitLab has just refused; None: nothing that can be seen."""
+    """What the token or the project lacks for what GitLab has just refused; None: nothing that can be seen."""
+    for key, what in _PARTS.items():
+        if project.get(key) == "disabled":
+            return f"{what} switched off in this project ({status})"
     role = role_of(project)
     if role is not None and role < DEVELOPER:
         return f"the token's role in this project is {_role(role)}, and Tagboat needs Developer, or Maintainer to land ({status})"

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import ipaddress
 import json
+import ssl
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from bot.forges.base import Denied, ForgeError, Gone, Limited, Moved, Unreachable
 from bot.forges.gitlab_session import Declined, base_of
 from bot.forges.gitlab_wire import Lane, Limits, Wire, plainly
 from bot.registries.limits import Clock
+from bot.registries.wire import forget_environment
 from tests.bot.forges.gitlab_setting import QUICK
 from tests.servers.faults import Answer, FaultServer, late, moved, reply
 
@@ -290,6 +298,56 @@ async def test_a_proxy_is_asked_for_other_hosts(monkeypatch: pytest.MonkeyPatch)
         assert (await wire.ask("get", "/projects/7")).json() == {"id": 7}
         assert proxy.targets == ["GET http://gitlab.example.com/api/v4/projects/7"]
         await wire.close()
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    forget_environment()
+    yield monkeypatch
+    forget_environment()
+
+
+async def test_an_authority_from_the_environment(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    authority, tls = certificates(tmp_path)
+    async with FaultServer(OK, tls=tls) as server:
+        for trusted in (False, True):
+            if trusted:
+                environment.setenv("SSL_CERT_FILE", str(authority))
+                forget_environment()
+            wire = Wire(f"https://{server.host}", TOKEN, QUICK)
+            if trusted:
+                assert (await wire.ask("get", "/x")).json() == {"id": 7}
+            else:
+                with pytest.raises(Denied, match="certificate is not trusted"):
+                    await wire.ask("get", "/x")
+            await wire.close()
+
+
+def test_an_authority_that_is_not_there(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    environment.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "missing.pem"))
+    forget_environment()
+    with pytest.raises(Denied, match="REQUESTS_CA_BUNDLE names"):
+        Wire("https://gitlab.example.com", TOKEN, QUICK)
+
+
+def certificates(folder: Path) -> tuple[Path, ssl.SSLContext]:
+    """A certificate for 127.0.0.1 that vouches for itself: the file to trust, and the server's side."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
+    building = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    building = building.serial_number(1).not_valid_before(now - timedelta(hours=1)).not_valid_after(now + timedelta(days=1))
+    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    building = building.add_extension(address, critical=False)
+    made = building.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True).sign(key, hashes.SHA256())
+    public, private = folder / "public.pem", folder / "private.pem"
+    public.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    form = serialization.PrivateFormat.PKCS8
+    private.write_bytes(key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(public, private)
+    return public, context
 
 
 async def test_cookies_are_not_kept() -> None:
