@@ -295,9 +295,10 @@ def _migrate(connection: Connection) -> None:
 
 
 def _make(connection: Connection, metadata: MetaData) -> None:
-    """Make tables where they are missing; of several processes that begin at once on PostgreSQL, one after the other."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(text(f"SELECT pg_advisory_xact_lock({_MAKING})"))
+    """Make tables where they are missing; of several processes that begin at once, one after the other. All of the transaction
+    is done or none: SQLite's driver would commit each such statement by itself."""
+    shared = connection.dialect.name == "postgresql"
+    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MAKING})" if shared else "BEGIN IMMEDIATE")
     metadata.create_all(connection)
 
 

@@ -33,11 +33,15 @@ class Words(TypeDecorator[str]):
     impl = String
     cache_ok = True
 
+    def __init__(self, length: int) -> None:
+        super().__init__(length)
+        self.length = length
+
     def process_bind_param(self, value: str | None, dialect: object) -> str | None:
         if value is None:
             return None
         fit = value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
-        return fit.replace("\0", "")[: self.impl_instance.length]
+        return fit.replace("\0", "")[: self.length]
 
 
 class Prose(TypeDecorator[str]):

@@ -3,7 +3,8 @@
     fresh = await notebook.take(hints, now)        writes down what is new, before anything is done about it
     names = await notebook.users(images)           the repositories in which these images stand
 
-Losing it costs nothing that lasts: every repository is looked at again in time.
+Losing it costs nothing that lasts: every repository is looked at again in time. What workers share besides (tag lists, due looks,
+summaries) is in `bot.shelf`.
 """
 
 from __future__ import annotations
@@ -12,12 +13,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from sqlalchemy import Column, Float, Index, MetaData, String, Table, Text, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy import Column, Float, Index, MetaData, Table, delete, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.ledger import Ledger, LedgerError
+from bot.ledger import Ledger
+from bot.ledger_tables import Prose, Words
 from bot.web.senders.base import Hint
 
 KEPT = timedelta(days=3)
@@ -29,23 +29,23 @@ _metadata = MetaData()
 _deliveries = Table(
     "deliveries",
     _metadata,
-    Column("id", String(400), primary_key=True),
+    Column("id", Words(400), primary_key=True),
     Column("at", Float, nullable=False, index=True),
 )
-_stale = Table("stale", _metadata, Column("image", String(512), primary_key=True), Column("since", Float, nullable=False))
+_stale = Table("stale", _metadata, Column("image", Words(512), primary_key=True), Column("since", Float, nullable=False))
 _told = Table(
     "told",
     _metadata,
-    Column("repository", String(512), primary_key=True),
-    Column("subject", String(2048), primary_key=True),
-    Column("text", Text, nullable=False),
+    Column("repository", Words(512), primary_key=True),
+    Column("subject", Words(1024), primary_key=True),
+    Column("text", Prose, nullable=False),
     Column("at", Float, nullable=False),
 )
 _places = Table(
     "places",
     _metadata,
-    Column("repository", String(512), primary_key=True),
-    Column("image", String(512), primary_key=True),
+    Column("repository", Words(512), primary_key=True),
+    Column("image", Words(512), primary_key=True),
     Index("places_by_image", "image"),
 )
 
@@ -53,45 +53,36 @@ _places = Table(
 class Notebook:
     """One open notebook. Methods may raise LedgerError."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
-        self._dialect = postgresql if engine.dialect.name == "postgresql" else sqlite
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
 
     @classmethod
     async def open(cls, ledger: Ledger) -> Notebook:
         """The notebook in a ledger's database; its tables are made where they are missing."""
-        notebook = cls(ledger.engine)
-        try:
-            async with notebook._engine.begin() as connection:
-                await connection.run_sync(_metadata.create_all)
-        except SQLAlchemyError as error:
-            raise LedgerError(f"the ledger cannot be written: {type(error).__name__}") from error
-        return notebook
+        await ledger.ensure(_metadata)
+        return cls(ledger)
 
     async def take(self, hints: Sequence[Hint], now: datetime) -> list[Hint]:
         """The hints that are new: their deliveries are noted and their images marked stale, in one transaction, so that neither
         is there without the other. A hint without a delivery number is always new."""
-        at = now.timestamp()
         ids = sorted({hint.delivery[:400] for hint in hints if hint.delivery})
-        try:
-            async with self._engine.begin() as connection:
-                known = await self._known(connection, ids)
-                fresh = [hint for hint in hints if not hint.delivery or hint.delivery[:400] not in known]
-                rows = [{"id": one, "at": at} for one in ids if one not in known]
-                for some in _chunks(rows):
-                    await connection.execute(self._dialect.insert(_deliveries).values(list(some)).on_conflict_do_nothing())
-                images = sorted({hint.image for hint in fresh if hint.image})
-                for some_images in _chunks(images):
-                    mark = self._dialect.insert(_stale).values([{"image": image, "since": at} for image in some_images])
-                    await connection.execute(mark.on_conflict_do_update(index_elements=["image"], set_={"since": at}))
-        except SQLAlchemyError as error:
-            raise LedgerError(f"the ledger cannot be written: {type(error).__name__}") from error
+        async with self._ledger.writing() as connection:
+            at = await self._clock(connection, now)
+            known = await self._known(connection, ids)
+            fresh = [hint for hint in hints if not hint.delivery or hint.delivery[:400] not in known]
+            rows = [{"id": one, "at": at} for one in ids if one not in known]
+            for some in _chunks(rows):
+                await connection.execute(self._ledger.insert_new(_deliveries).values(list(some)))
+            images = sorted({hint.image for hint in fresh if hint.image})
+            for some_images in _chunks(images):
+                mark = self._ledger.insert(_stale).values([{"image": image, "since": at} for image in some_images])
+                await connection.execute(mark.on_conflict_do_update(index_elements=["image"], set_={"since": at}))
         return fresh
 
     async def stale(self, images: Collection[str]) -> Mapping[str, datetime]:
         """For those of these images that have a mark: no listing older than it may be believed."""
         found: dict[str, datetime] = {}
-        async with self._engine.connect() as connection:
+        async with self._ledger.reading() as connection:
             for some in _chunks(sorted(images)):
                 rows = await connection.execute(select(_stale).where(_stale.c.image.in_(some)))
                 found |= {image: datetime.fromtimestamp(since, UTC) for image, since in rows}
@@ -100,23 +91,20 @@ class Notebook:
     async def stands(self, repository: str, images: Iterable[str]) -> None:
         """Note which images stand in a repository, in place of what was noted before."""
         wanted = set(images)
-        try:
-            async with self._engine.begin() as connection:
-                before = await connection.execute(select(_places.c.image).where(_places.c.repository == repository))
-                had = {image for (image,) in before}
-                for gone in _chunks(sorted(had - wanted)):
-                    where = (_places.c.repository == repository, _places.c.image.in_(gone))
-                    await connection.execute(delete(_places).where(*where))
-                for new in _chunks(sorted(wanted - had)):
-                    rows = [{"repository": repository, "image": image} for image in new]
-                    await connection.execute(self._dialect.insert(_places).values(rows).on_conflict_do_nothing())
-        except SQLAlchemyError as error:
-            raise LedgerError(f"the ledger cannot be written: {type(error).__name__}") from error
+        async with self._ledger.writing() as connection:
+            before = await connection.execute(select(_places.c.image).where(_places.c.repository == repository))
+            had = {image for (image,) in before}
+            for gone in _chunks(sorted(had - wanted)):
+                where = (_places.c.repository == repository, _places.c.image.in_(gone))
+                await connection.execute(delete(_places).where(*where))
+            for new in _chunks(sorted(wanted - had)):
+                rows = [{"repository": repository, "image": image} for image in new]
+                await connection.execute(self._ledger.insert_new(_places).values(rows))
 
     async def users(self, images: Collection[str]) -> Mapping[str, frozenset[str]]:
         """The repositories in which each of these images stands."""
         found: dict[str, set[str]] = {}
-        async with self._engine.connect() as connection:
+        async with self._ledger.reading() as connection:
             for some in _chunks(sorted(images)):
                 rows = await connection.execute(select(_places.c.image, _places.c.repository).where(_places.c.image.in_(some)))
                 for image, repository in rows:
@@ -125,28 +113,34 @@ class Notebook:
 
     async def told(self, repository: str) -> dict[str, str]:
         """What people were told of a repository and is not over: text by subject."""
-        async with self._engine.connect() as connection:
+        async with self._ledger.reading() as connection:
             rows = await connection.execute(select(_told.c.subject, _told.c.text).where(_told.c.repository == repository))
             return {row.subject: row.text for row in rows}
 
-    async def tell(self, repository: str, subject: str, text: str, now: datetime) -> None:
+    async def tell(self, repository: str, subject: str, words: str, now: datetime) -> None:
         """Note that people were told."""
-        row = {"repository": repository, "subject": subject, "text": text, "at": now.timestamp()}
-        said = self._dialect.insert(_told).values(row)
-        async with self._engine.begin() as connection:
+        row = {"repository": repository, "subject": subject, "text": words, "at": now.timestamp()}
+        said = self._ledger.insert(_told).values(row)
+        async with self._ledger.writing() as connection:
             await connection.execute(
-                said.on_conflict_do_update(index_elements=["repository", "subject"], set_={"text": text, "at": row["at"]})
+                said.on_conflict_do_update(index_elements=["repository", "subject"], set_={"text": words, "at": row["at"]})
             )
 
     async def untell(self, repository: str, subject: str) -> None:
         """Note that people were told that it is over."""
-        async with self._engine.begin() as connection:
+        async with self._ledger.writing() as connection:
             await connection.execute(delete(_told).where(_told.c.repository == repository, _told.c.subject == subject))
 
     async def tidy(self, now: datetime) -> None:
         """Drop deliveries that will not come again."""
-        async with self._engine.begin() as connection:
+        async with self._ledger.writing() as connection:
             await connection.execute(delete(_deliveries).where(_deliveries.c.at < (now - KEPT).timestamp()))
+
+    async def _clock(self, connection: AsyncConnection, now: datetime) -> float:
+        """The moment by the clock that all who share the database go by."""
+        if not self._ledger.is_shared:
+            return now.timestamp()
+        return float((await connection.execute(text("SELECT extract(epoch FROM clock_timestamp())"))).scalar_one())
 
     async def _known(self, connection: AsyncConnection, ids: Sequence[str]) -> set[str]:
         known: set[str] = set()

@@ -11,6 +11,7 @@ cannot be delivered is logged and tried again after the next pass over its repos
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -47,12 +48,18 @@ def subjects(report: Report) -> Iterator[Subject]:
     for note in report.of("trouble"):
         where = f"{note.where}: " if note.where else ""
         title = f"{note.title}: " if note.title else ""
-        key = f"alarm|{report.repository}|{note.where}|{note.title}"
+        key = _key("alarm", report.repository, note.where, note.title)
         yield Subject(key, "alarm", report.repository, f"{where}{title}{note.reason}")
     for stay in (stay for wish in report.wishes for stay in wish.stays if stay.held is not None):
         place = stay.occurrence
-        key = f"hold|{report.repository}|{canonical(place.image)}|{place.file}"
+        key = _key("hold", report.repository, canonical(place.image), place.file)
         yield Subject(key, "hold", report.repository, f"{place.image} in {place.file} is on hold: {stay.reason}")
+
+
+def _key(*parts: str) -> str:
+    """Short enough to be kept, the same for the same parts."""
+    text = clean("|".join(parts), 100_000)
+    return text if len(text) <= 900 else f"{text[:800]}|{hashlib.sha256(text.encode()).hexdigest()}"
 
 
 class Messenger:

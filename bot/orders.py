@@ -14,56 +14,55 @@ from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Boolean, Column, Float, Integer, MetaData, String, Table, Text, delete, insert, select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Boolean, Column, Float, Integer, MetaData, Table, delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.schema import CreateTable
 
-from bot.ledger import Ledger, LedgerError
+from bot.ledger import Ledger
+from bot.ledger_tables import Prose, Words
 from rules.commands import TakeBack
 from rules.rollbacks import Asked, Health, Reports
 
 KEPT = timedelta(days=90)
 """For so long words are remembered. A rollback's hold ends with it."""
 
-_metadata = MetaData()
+metadata = MetaData()
 _heard = Table(
     "heard",
-    _metadata,
-    Column("repository", String(512), primary_key=True),
-    Column("comment", String(200), primary_key=True),
+    metadata,
+    Column("repository", Words(512), primary_key=True),
+    Column("comment", Words(200), primary_key=True),
     Column("number", Integer, nullable=False),
     Column("at", Float, nullable=False),
-    Column("answer", Text, nullable=False, default=""),
+    Column("answer", Prose, nullable=False, default=""),
 )
 _allowed = Table(
     "allowed",
-    _metadata,
-    Column("repository", String(512), primary_key=True),
+    metadata,
+    Column("repository", Words(512), primary_key=True),
     Column("number", Integer, primary_key=True),
-    Column("fingerprint", String(64), nullable=False),
-    Column("by", String(200), nullable=False),
+    Column("fingerprint", Words(64), nullable=False),
+    Column("by", Words(200), nullable=False),
     Column("at", Float, nullable=False),
 )
 _takebacks = Table(
     "takebacks",
-    _metadata,
-    Column("repository", String(512), primary_key=True),
-    Column("image", String(512), primary_key=True),
-    Column("path", String(1024), primary_key=True),
-    Column("version", String(400), primary_key=True),
-    Column("reason", Text, nullable=False),
-    Column("by", String(200), nullable=False),
+    metadata,
+    Column("repository", Words(512), primary_key=True),
+    Column("image", Words(512), primary_key=True),
+    Column("path", Words(1024), primary_key=True),
+    Column("version", Words(400), primary_key=True),
+    Column("reason", Prose, nullable=False),
+    Column("by", Words(200), nullable=False),
     Column("at", Float, nullable=False),
 )
 _healths = Table(
     "healths",
-    _metadata,
-    Column("repository", String(512), primary_key=True),
-    Column("image", String(700), primary_key=True),
-    Column("place", String(1024), primary_key=True),
+    metadata,
+    Column("repository", Words(512), primary_key=True),
+    Column("image", Words(700), primary_key=True),
+    Column("place", Words(1024), primary_key=True),
     Column("healthy", Boolean, nullable=False),
-    Column("reason", Text, nullable=False),
+    Column("reason", Prose, nullable=False),
     Column("at", Float, nullable=False),
 )
 
@@ -159,11 +158,6 @@ def _moment(at: float) -> datetime:
 @asynccontextmanager
 async def _using(ledger: Ledger) -> AsyncIterator[AsyncConnection]:
     """A transaction in the ledger's database, its tables made where they are missing."""
-    try:
-        async with ledger.engine.begin() as connection:
-            # Passes that begin at the same moment may all find a table missing.
-            for table in _metadata.sorted_tables:
-                await connection.execute(CreateTable(table, if_not_exists=True))
-            yield connection
-    except SQLAlchemyError as error:
-        raise LedgerError(f"the ledger cannot be written: {type(error).__name__}") from error
+    await ledger.ensure(metadata)
+    async with ledger.writing() as connection:
+        yield connection

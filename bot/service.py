@@ -4,36 +4,45 @@
     await service.inbox.take(hints)
     await service.stop(20)
 
-`reports` has the last report of each repository, by its key: that is what the dashboard shows.
+With `state: postgresql://…` any number of these share the work, on as many machines; with SQLite there is one. What passes found
+is in the database (`bot.summaries`), so that it makes no difference who ran them, and a restart forgets nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from contextlib import suppress
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import structlog
 
 from bot.app import App, Berth
-from bot.freshness import FreshListings
+from bot.freshness import FreshListings, SharedTags
 from bot.ledger import LedgerError
 from bot.notebook import Notebook
 from bot.notify import Messenger
 from bot.report import Report
+from bot.shelf import Shelf
+from bot.summaries import Summaries, keep, summary
+from bot.terminal import UsageError
 from bot.web.inbox import Inbox
 from bot.web.metrics import Metrics
-from bot.work.base import Outcome
+from bot.work.base import Outcome, Run, Work
 from bot.work.local import LocalWork
 from bot.work.timer import Timer
 from rules.images import canonical
+
+if TYPE_CHECKING:
+    from bot.work.leading import Leadership
 
 log = structlog.get_logger(__name__)
 
 _HISTORY = timedelta(days=90)
 _HOUSEKEEPING = 3600.0
+_UNKNOWN = timedelta(minutes=1)  # between two questions for the repositories because one is asked for that is not known
 
 
 @dataclass(slots=True)
@@ -42,30 +51,35 @@ class Service:
 
     app: App
     notebook: Notebook
+    shelf: Shelf
     metrics: Metrics
     berths: dict[str, Berth] = field(default_factory=dict)
-    reports: dict[str, Report] = field(default_factory=dict)
-    looked: dict[str, datetime] = field(default_factory=dict)
     troubles: list[Report] = field(default_factory=list)
-    asked: dict[str, datetime] = field(default_factory=dict)
     ready: bool = False
-    work: LocalWork = field(init=False)
+    work: Work = field(init=False)
     timer: Timer = field(init=False)
     inbox: Inbox = field(init=False)
     messenger: Messenger = field(init=False)
+    summaries: Summaries = field(init=False)
+    _leading: Callable[[], Awaitable[None]] | None = None
+    _shared: SharedTags | None = None
+    _refreshed: datetime | None = None
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     @classmethod
-    async def start(cls, app: App, *, at_once: int = 8) -> Service:
-        """Begin to work: the repositories are listed, and each is looked at within a tenth of the interval."""
-        service = cls(app, await Notebook.open(app.ledger), Metrics(app.registries))
-        service.work = LocalWork(service._pass, at_once=at_once)
-        service.timer = Timer(service.ask, every=app.settings.scan_every, now=app.clock)
+    async def start(cls, app: App, *, at_once: int = 8, fresh: bool = True) -> Service:
+        """Begin to work: the repositories are listed, and each is looked at within a tenth of the interval (unless `fresh` is
+        false: then when its time has come). Raises LedgerError, or UsageError where a part is not installed."""
+        shelf = await Shelf.open(app.ledger)
+        service = cls(app, await Notebook.open(app.ledger), shelf, Metrics(app.registries))
+        service.summaries = Summaries(shelf)
+        leads = service._choose_parts(at_once)
+        service.timer = Timer(service.ask, shelf, every=app.settings.scan_every, now=app.clock, **leads)
         service.inbox = Inbox(service.notebook, service.ask, service.refresh, app.clock)
         service.messenger = Messenger(app.settings.notify, service.notebook, app.clock)
         await service.inbox.start()
         await service.work.start()
-        await service.refresh()
+        await service.refresh(sooner=fresh)
         service._tasks = [
             asyncio.create_task(service.timer.run(), name="timer"),
             asyncio.create_task(service._keep_house(), name="housekeeping"),
@@ -73,77 +87,97 @@ class Service:
         service.ready = True
         return service
 
+    def _choose_parts(self, at_once: int) -> dict[str, Callable[[], Awaitable[bool]]]:
+        """In one process: its own queue and timer. On PostgreSQL: the queue that is shared, and one timer for all."""
+        if not self.shelf.is_shared:
+            self.work = LocalWork(self._pass, at_once=at_once, now=self.app.clock)
+            return {}
+        url = self.app.settings.state.reveal()
+        self.work, leading = shared_work(url, self._pass, at_once, self.app.clock)
+        self._leading = leading.close
+        self._shared = SharedTags(self.app.registries, self.shelf)
+        return {"leads": leading}
+
     async def stop(self, seconds: float) -> bool:
         """Take nothing new and let running passes end; whether all of them did in time."""
         self.ready = False
         for task in self._tasks:
             task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.inbox.stop()
+        if self._leading is not None:
+            await self._leading()
         ended = await self.work.stop(seconds)
         await self.messenger.close()
         return ended
 
     async def ask(self, repository: str, why: str) -> None:
-        """Have a repository (its key) looked at. One that is not ours is not."""
+        """Have a repository (its key) looked at. One that is not ours is not. Raises LedgerError where it cannot be noted."""
         if repository in self.berths:
-            self.asked.setdefault(repository, self.app.clock())
             await self.work.ask(repository, why)
-            self.metrics.depth.set(await self.work.depth())
 
     async def depth(self) -> int:
         """How many repositories wait."""
         return await self.work.depth()
 
-    async def refresh(self) -> None:
+    async def refresh(self, *, sooner: bool = False) -> None:
         """Ask the forges again which repositories there are. A forge that cannot be asked keeps those that it had."""
+        self._refreshed = self.app.clock()
         berths, self.troubles = await self.app.berths()
         found = {berth.key: berth for berth in berths}
-        if not self.troubles:
-            for gone in self.berths.keys() - found.keys():
-                self.timer.forget(gone)
-                self.reports.pop(gone, None)
-                del self.berths[gone]
-        self.berths |= found
-        self.timer.first(found)
+        try:
+            if not self.troubles:
+                gone = self.berths.keys() - found.keys()
+                for key in gone:
+                    del self.berths[key]
+                if found:
+                    await self.shelf.forget((await self.shelf.looks()).keys() - found.keys())
+            self.berths |= found
+            await self.timer.first(found, sooner=sooner)
+        except LedgerError as error:
+            log.error("the repositories are not written down", why=str(error))
+            self.berths |= found
         self.metrics.known.set(len(self.berths))
 
-    async def _pass(self, repository: str, why: str) -> Outcome:
+    async def _pass(self, repository: str, why: str, asked: datetime) -> Outcome:
         """One pass, timed, counted and noted."""
-        berth = self.berths.get(repository)
+        berth = await self._berth(repository)
         if berth is None:
             return Outcome()
-        asked, begun = self.asked.pop(repository, None), self.app.clock()
-        with structlog.contextvars.bound_contextvars(repository=berth.name, why=why):
+        begun = self.app.clock()
+        with structlog.contextvars.bound_contextvars(repository=berth.name, why=why, pass_id=secrets.token_hex(4)):
             with self.metrics.duration.time():
-                report = await self.app.one(berth, await self._listings(begun))
+                report = await self.app.one(berth, self._listings(begun))
             outcome = Outcome(report.wake, not report.changed, report.failed)
-            await self._note(repository, report)
-            now = self.app.clock()
-            self.timer.after(repository, outcome, now)
-            self.looked[repository] = now
-            if asked is not None:
-                self.metrics.lag.observe((now - asked).total_seconds())
-            log.info("pass", changed=report.changed, failed=report.failed, seconds=(now - begun).total_seconds())
+            try:
+                await self._note(repository, berth, report)
+                await self.timer.after(repository, outcome, self.app.clock())
+            except LedgerError as error:
+                log.error("a pass is not written down", reason=str(error))
+            self._count(report, (self.app.clock() - asked).total_seconds())
+            seconds = (self.app.clock() - begun).total_seconds()
+            log.info("pass", changed=report.changed, failed=report.failed, seconds=round(seconds, 3))
         return outcome
 
-    async def _listings(self, now: datetime) -> FreshListings:
-        return FreshListings(self.app.registries, self.notebook, now - self.app.settings.scan_every)
+    async def _berth(self, repository: str) -> Berth | None:
+        """The repository; one that this process does not know of yet may have been found by another."""
+        if repository not in self.berths and self._refreshed is not None and self.app.clock() - self._refreshed > _UNKNOWN:
+            await self.refresh()
+        return self.berths.get(repository)
 
-    async def _note(self, repository: str, report: Report) -> None:
-        self.reports[repository] = report
+    def _listings(self, now: datetime) -> FreshListings:
+        return FreshListings(self.app.registries, self.notebook, now - self.app.settings.scan_every, self._shared)
+
+    async def _note(self, repository: str, berth: Berth, report: Report) -> None:
+        """Write down what a pass found, and tell people. Raises LedgerError."""
         images = {canonical(place.image) for place in report.places}
         # A pass that saw nothing could not look: what was known stays.
         if images or not report.failed:
-            try:
-                await self.notebook.stands(repository, images)
-            except LedgerError as error:
-                log.error("places not written down", why=str(error))
+            await self.notebook.stands(repository, images)
+        before = (await self.summaries.current()).get(repository)
+        await keep(self.shelf, summary(repository, berth.forge.kind, report, self.app.clock(), before))
         await self._sighted(report)
         await self.messenger.tell(report)
-        self.metrics.passes.labels("failed" if report.failed else "changed" if report.changed else "quiet").inc()
-        for note in report.of("opened", "refreshed", "closed", "landed", "pushed"):
-            self.metrics.effects.labels(note.kind).inc()
-        self._gauge()
 
     async def _sighted(self, report: Report) -> None:
         """Remember when the tags that stand somewhere, or are to, were first seen: the dashboard tells days by that."""
@@ -154,32 +188,61 @@ class Service:
         for update in (one for wish in report.wishes for proposal in wish.proposals for one in proposal.updates):
             if update.target.tag is not None:
                 tags.setdefault(canonical(update.occurrence.image), set()).add((update.target.tag, None))
-        try:
-            for image, some in tags.items():
-                await self.app.ledger.first_seen(image, some, self.app.clock())
-        except LedgerError as error:
-            log.error("first sights not written down", why=str(error))
+        for image, some in tags.items():
+            await self.app.ledger.first_seen(image, some, self.app.clock())
 
-    def _gauge(self) -> None:
-        """The gauges of all repositories, from their last reports."""
-        reports = list(self.reports.values())
-        self.metrics.open.set(sum(one.state == "open" for report in reports for one in report.requests))
-        self.metrics.held.set(sum(stay.held is not None for report in reports for wish in report.wishes for stay in wish.stays))
-        self.metrics.troubles.set(sum(report.failed for report in reports))
-        for word in ("waiting", "blocked"):
-            self.metrics.waiting.labels(word).set(sum(1 for report in reports for _ in report.of(word)))
+    def _count(self, report: Report, lag: float) -> None:
+        self.metrics.lag.observe(max(lag, 0.0))
+        if any(report.of("opened", "refreshed")):
+            self.metrics.opened.observe(max(lag, 0.0))
+        self.metrics.passes.labels("failed" if report.failed else "changed" if report.changed else "quiet").inc()
+        for note in report.of("opened", "refreshed", "closed", "landed", "pushed"):
+            self.metrics.effects.labels(note.kind).inc()
+
+    async def gauge(self) -> None:
+        """Set the gauges, from the summaries of all repositories. Raises LedgerError."""
+        every = (await self.summaries.current()).values()
+        self.metrics.depth.set(await self.depth())
+        self.metrics.open.set(sum(len(one.requests) for one in every))
+        self.metrics.held.set(sum(len(one.held) for one in every))
+        self.metrics.troubles.set(sum(bool(one.troubles) for one in every))
+        self.metrics.waiting.labels("waiting").set(sum(one.waiting for one in every))
+        self.metrics.waiting.labels("blocked").set(sum(one.blocked for one in every))
 
     async def _keep_house(self) -> None:
         while True:
             await asyncio.sleep(_HOUSEKEEPING)
             now = self.app.clock()
-            with suppress(LedgerError):
+            try:
                 await self.app.ledger.forget(now - _HISTORY)
                 await self.notebook.tidy(now)
-            self.app.registries.prune((now - 2 * self.app.settings.scan_every).timestamp())
+                await self.shelf.tidy(now)
+            except LedgerError as error:
+                log.error("the ledger is not tidied", why=str(error))
+            before = (now - 2 * self.app.settings.scan_every).timestamp()
+            self.app.registries.prune(before)
+            if self._shared is not None:
+                self._shared.prune(before)
             await self.refresh()
 
-    def state(self) -> Mapping[str, str]:
+    async def state(self) -> Mapping[str, str]:
         """What is not ready, and why; empty: all is."""
         wrong = {} if self.ready else {"work": "not started, or stopping"}
+        try:
+            await self.depth()
+            await self.shelf.next_due()
+        except LedgerError as error:
+            wrong["ledger"] = str(error)
         return wrong | {report.repository: note.reason for report in self.troubles for note in report.of("trouble")}
+
+
+def shared_work(url: str, run: Run, at_once: int, now: Callable[[], datetime]) -> tuple[Work, Leadership]:
+    """The queue in PostgreSQL, and who keeps its time."""
+    try:
+        from bot.work.leading import Leadership
+        from bot.work.postgres import PostgresWork
+    except ImportError as error:
+        raise UsageError(
+            f"state: PostgreSQL needs the extra: pip install 'tagboat[postgres]' ({error.name} is missing)"
+        ) from None
+    return PostgresWork(url, run, at_once=at_once, now=now), Leadership(url)

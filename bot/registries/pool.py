@@ -12,6 +12,7 @@ failures included. `no_older_than` asks anew where what is known was read before
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -118,6 +119,16 @@ class Registries:
             return tuple(await registry.tags(name))
 
         return await self._once(("tags", *scope, name), read, no_older_than)
+
+    def scope(self, image: str, for_repository: str | None) -> str:
+        """What tells apart those who may be told different things of an image: the row of the settings that it is read with, the
+        same in every process. Raises RegistryError."""
+        _, (host, chosen), _ = self._find(image, for_repository)
+        if chosen < 0:
+            return "anonymous"
+        row = self._accesses[host][chosen]
+        said = (row.host, row.kind, row.credentials.username if row.credentials else None, row.images, row.for_repositories)
+        return hashlib.sha256(repr(said).encode()).hexdigest()[:32]
 
     async def digest(
         self, image: str, reference: str, *, for_repository: str | None = None, no_older_than: float | None = None

@@ -8,8 +8,9 @@ An image means: the repositories in which it stands. A delivery that was seen be
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 import structlog
 
@@ -19,6 +20,7 @@ from bot.web.senders.base import Hint
 
 log = structlog.get_logger(__name__)
 
+_AGAIN = 2.0  # seconds until what could not be asked for is asked for again
 _TOGETHER = 500  # hints that are written in one transaction
 
 
@@ -33,7 +35,7 @@ class Inbox:
         self,
         notebook: Notebook,
         ask: Callable[[str, str], Awaitable[None]],
-        refresh: Callable[[], Awaitable[None]],
+        refresh: Callable[[], Coroutine[Any, Any, None]],
         now: Callable[[], datetime],
         *,
         capacity: int = 20_000,
@@ -44,8 +46,10 @@ class Inbox:
         self._now = now
         self._capacity = capacity
         self._waiting: list[tuple[Sequence[Hint], asyncio.Future[int]]] = []
+        self._owed: list[Hint] = []
         self._there = asyncio.Event()
         self._writer: asyncio.Task[None] | None = None
+        self._refreshing: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Begin to take hints."""
@@ -55,8 +59,9 @@ class Inbox:
         """Write down what waits, and end."""
         while self._waiting:
             await self._flush()
-        if self._writer is not None:
-            self._writer.cancel()
+        for task in (self._writer, self._refreshing):
+            if task is not None:
+                task.cancel()
 
     async def take(self, hints: Iterable[Hint]) -> int:
         """Write hints down; how many of them are new. Raises LedgerError or Full: then the sender has to come again."""
@@ -76,34 +81,53 @@ class Inbox:
             self._there.clear()
             while self._waiting:
                 await self._flush()
+            if self._owed:
+                await self._pay()
 
     async def _flush(self) -> None:
         some, self._waiting = self._waiting[:_TOGETHER], self._waiting[_TOGETHER:]
         try:
             fresh = await self._notebook.take([hint for hints, _ in some for hint in hints], self._now())
-            await self._ask(fresh)
         except LedgerError as error:
             log.error("hints not written down", count=len(some), why=str(error))
             for _, done in some:
                 if not done.done():
                     done.set_exception(error)
             return
+        self._owed += fresh
+        await self._pay()
         new = {id(hint) for hint in fresh}
         for hints, done in some:
             if not done.done():  # else the sender has gone
                 done.set_result(sum(id(hint) in new for hint in hints))
 
+    async def _pay(self) -> None:
+        """Ask for what is written down. Where that fails it stays owed: one who is sent back would be known by then."""
+        try:
+            await self._ask(self._owed)
+            self._owed = []
+        except LedgerError as error:
+            log.error("work cannot be asked for yet", hints=len(self._owed), why=str(error))
+            asyncio.get_running_loop().call_later(_AGAIN, self._there.set)
+
     async def _ask(self, hints: Sequence[Hint]) -> None:
+        """Ask for every repository that has news, once."""
         users = await self._notebook.users({hint.image for hint in hints if hint.image})
+        wanted: dict[str, str] = {}
+        again = False
         for hint in hints:
             match hint.kind:
                 case "image":
                     for repository in users.get(hint.image or "", ()):
-                        await self._ask_for(repository, hint.reason)
+                        wanted.setdefault(repository, hint.reason)
                 case "repository" | "request":
                     if hint.repository:
-                        await self._ask_for(hint.repository, hint.reason)
+                        wanted.setdefault(hint.repository, hint.reason)
                 case "installation":
-                    await self._refresh()
+                    again = True
                 case "none":
                     pass
+        for repository, reason in wanted.items():
+            await self._ask_for(repository, reason)
+        if again and (self._refreshing is None or self._refreshing.done()):
+            self._refreshing = asyncio.create_task(self._refresh(), name="refresh")

@@ -26,6 +26,12 @@ class Metrics:
             buckets=_SECONDS,
             registry=self.registry,
         )
+        self.opened = Histogram(
+            "tagboat_request_seconds",
+            "From an event to the end of a pass that opened or refreshed a request",
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
         self.webhooks = Counter(
             "tagboat_webhooks", "Webhooks, by sender and what became of them", ["sender", "outcome"], registry=self.registry
         )

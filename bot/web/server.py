@@ -143,14 +143,18 @@ async def _healthz(request: web.Request) -> web.Response:
 async def _readyz(request: web.Request) -> web.Response:
     """Ready to take webhooks; what is wrong beside that is named."""
     service = request.app[SERVICE]
-    wrong = service.state()
+    wrong = await service.state()
+    ready = service.ready and "ledger" not in wrong
     lines = "\n".join(f"{name}: {why}" for name, why in sorted(wrong.items())) or "ready"
-    return _answer(HTTPStatus.OK if service.ready else HTTPStatus.SERVICE_UNAVAILABLE, lines)
+    return _answer(HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE, lines)
 
 
 async def _metrics(request: web.Request) -> web.Response:
     service = request.app[SERVICE]
-    service.metrics.depth.set(await service.depth())
+    try:
+        await service.gauge()
+    except LedgerError as error:
+        log.error("the gauges are as they were", why=str(error))
     return web.Response(body=service.metrics.text(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
 
 

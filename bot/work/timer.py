@@ -1,92 +1,100 @@
 """When a repository is looked at without an event: every `scan.every`, slower where it is quiet, at once when a clock says so.
 
-    timer = Timer(ask, every=timedelta(hours=1))
-    timer.after("acme/gitops", outcome, now)      the next look, from how the last one ended
+    timer = Timer(ask, shelf, every=timedelta(hours=1))
+    await timer.after("acme/gitops", outcome, now)      the next look, from how the last one ended
 
-The looks are spread: each waits its interval and up to a tenth of it more, by a share that is the repository's own.
+The looks are spread: each waits its interval and up to a tenth of it more, by a share that is the repository's own. They stand in
+the database, so a restart begins nothing anew, and of several processes one (the leader) asks for all.
 """
 
 from __future__ import annotations
 
 import asyncio
-import heapq
 import zlib
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
+import structlog
+
+from bot.ledger import LedgerError
+from bot.shelf import Shelf
 from bot.work.base import Outcome
+
+log = structlog.get_logger(__name__)
 
 _SLOWEST = 4  # times the interval, for a repository in which nothing has happened for long
 _QUIET = 6  # looks without news before it slows down by one
 _SOONEST = timedelta(seconds=5)  # a wake that is due already must not turn into a busy loop
+_LONGEST = 5.0  # seconds between two looks at the database: other processes set looks too
+
+
+async def _always() -> bool:
+    return True
 
 
 class Timer:
-    """The next look of every repository."""
+    """The next look of every repository. `leads` tells whether this process asks for what is due."""
 
     def __init__(
         self,
         ask: Callable[[str, str], Awaitable[None]],
+        shelf: Shelf,
         *,
         every: timedelta,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        leads: Callable[[], Awaitable[bool]] = _always,
     ) -> None:
         self._ask = ask
+        self._shelf = shelf
         self._every = every
         self._now = now
-        self._due: dict[str, tuple[datetime, str]] = {}
-        self._heap: list[tuple[datetime, str]] = []
-        self._quiet: dict[str, int] = {}
+        self._leads = leads
         self._changed = asyncio.Event()
 
-    def first(self, repositories: Iterable[str]) -> None:
-        """Repositories that are new here: each is looked at within the first tenth of an interval, one after the other."""
+    async def first(self, repositories: Iterable[str], *, sooner: bool = False) -> None:
+        """Repositories that are new here (with `sooner`: all of these): each is looked at within the first tenth of an interval,
+        one after the other."""
         now = self._now()
-        for name in repositories:
-            if name not in self._due:
-                self._set(name, now + self._every * _share(name) / 10, "first look")
+        await self._shelf.first(
+            {name: now + self._every * _share(name) / 10 for name in repositories}, "first look", sooner=sooner
+        )
+        self._changed.set()
 
-    def forget(self, repository: str) -> None:
-        """A repository that is no longer ours."""
-        self._due.pop(repository, None)
-        self._quiet.pop(repository, None)
-
-    def after(self, repository: str, outcome: Outcome, now: datetime) -> datetime:
+    async def after(self, repository: str, outcome: Outcome, now: datetime) -> datetime:
         """The next look, from how the last one ended."""
-        quiet = self._quiet[repository] = self._quiet.get(repository, 0) + 1 if outcome.quiet and not outcome.failed else 0
+        quiet = await self._shelf.quiet(repository) + 1 if outcome.quiet and not outcome.failed else 0
         pace = min(1 + quiet // _QUIET, _SLOWEST)
         due, why = now + self._every * pace * (1 + _share(repository) / 10), "timer"
         if outcome.wake is not None and outcome.wake < due:
             due, why = max(outcome.wake, now + _SOONEST), "a clock has run out"
-        self._set(repository, due, why)
+        await self._shelf.set_look(repository, due, why, quiet)
+        self._changed.set()
         return due
-
-    def next_look(self, repository: str) -> datetime | None:
-        """When a repository is looked at next by itself."""
-        found = self._due.get(repository)
-        return found[0] if found else None
 
     async def run(self) -> None:
         """Ask for what is due, until cancelled."""
         while True:
-            now = self._now()
-            while self._heap and self._heap[0][0] <= now:
-                due, name = heapq.heappop(self._heap)
-                if self._due.get(name, (None,))[0] != due:
-                    continue  # it was set anew since
-                why = self._due[name][1]
-                self._set(name, now + self._every, "timer")  # until its pass has ended and says better
-                await self._ask(name, why)
-            self._changed.clear()
-            pause = (self._heap[0][0] - now).total_seconds() if self._heap else None
+            pause = _LONGEST
+            try:
+                if await self._leads():
+                    pause = await self._round()
+            except LedgerError as error:
+                log.error("the timer cannot look", why=str(error))
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), pause)
+            self._changed.clear()
 
-    def _set(self, repository: str, due: datetime, why: str) -> None:
-        self._due[repository] = (due, why)
-        heapq.heappush(self._heap, (due, repository))
-        self._changed.set()
+    async def _round(self) -> float:
+        """Ask for what is due; how long to wait then."""
+        now = self._now()
+        dues = await self._shelf.due(now)
+        for one in dues:
+            await self._ask(one.repository, one.why)
+        # After that, so that a process which is killed here loses nothing.
+        await self._shelf.postpone([one.repository for one in dues], now, now + self._every)
+        due = await self._shelf.next_due()
+        return _LONGEST if due is None else min(max((due - self._now()).total_seconds(), 0.0), _LONGEST)
 
 
 def _share(name: str) -> float:

@@ -1,22 +1,27 @@
-"""The ledger on SQLite: what is remembered, across a restart and between two writers."""
+"""The ledger on SQLite and on PostgreSQL: what is remembered, across a restart and between two writers."""
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, text
+from sqlalchemy.exc import SQLAlchemyError
 
+from bot import ledger_tables as tables
 from bot.ledger import Attempts, Event, Hold, Ledger, LedgerError
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 SHOP = "registry.example/shop"
 
 
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/state/tagboat.db"
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/state/tagboat.db"
+    return str(request.getfixturevalue("database"))
 
 
 async def test_a_tag_is_first_seen_once_and_for_ever(url: str) -> None:
@@ -97,10 +102,82 @@ async def test_history_comes_newest_first_and_can_be_trimmed(url: str) -> None:
     await ledger.close()
 
 
+def set_version(url: str, version: int) -> None:
+    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    with engine.begin() as connection:
+        connection.execute(text(f"UPDATE tagboat SET version = {version}"))
+    engine.dispose()
+
+
+async def test_an_older_ledger_is_brought_to_this_version_step_by_step_and_keeps_what_it_knows(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = await Ledger.open(url)
+    await ledger.first_seen(SHOP, [("1.0", None)], NOON)
+    await ledger.close()
+    steps = {
+        tables.VERSION + 1: ["ALTER TABLE holds ADD COLUMN colour VARCHAR(20)"],
+        tables.VERSION + 2: ["UPDATE holds SET colour = 'red'", "ALTER TABLE holds ADD COLUMN size INTEGER"],
+    }
+    monkeypatch.setattr(tables, "STEPS", steps)
+    monkeypatch.setattr(tables, "VERSION", tables.VERSION + 2)
+    for _ in range(2):
+        ledger = await Ledger.open(url)
+        assert await ledger.first_seen(SHOP, [("1.0", None)], NOON + timedelta(days=1)) == {"1.0": NOON}
+        async with ledger.reading() as connection:
+            assert (await connection.execute(text("SELECT colour, size FROM holds"))).all() == []
+            assert (await connection.execute(text("SELECT version FROM tagboat"))).scalars().all() == [tables.VERSION]
+        await ledger.close()
+
+
+async def test_a_step_that_fails_leaves_the_ledger_as_it_was(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    await (await Ledger.open(url)).close()
+    with monkeypatch.context() as later:
+        later.setattr(tables, "STEPS", {tables.VERSION + 1: ["ALTER TABLE holds ADD COLUMN colour VARCHAR(20)", "nonsense"]})
+        later.setattr(tables, "VERSION", tables.VERSION + 1)
+        with pytest.raises(LedgerError, match="cannot open the ledger"):
+            await Ledger.open(url)
+    ledger = await Ledger.open(url)
+    async with ledger.reading() as connection:
+        assert (await connection.execute(text("SELECT version FROM tagboat"))).scalars().all() == [tables.VERSION]
+        with pytest.raises(SQLAlchemyError):
+            await connection.execute(text("SELECT colour FROM holds"))
+    await ledger.close()
+
+
+async def test_four_that_open_a_new_ledger_at_once_make_it_once(url: str) -> None:
+    ledgers = await asyncio.gather(*(Ledger.open(url) for _ in range(4)))
+    await asyncio.gather(*(one.first_seen(SHOP, [("1.0", None), ("1.1", None)], NOON) for one in ledgers))
+    for one in ledgers:
+        await one.close()
+
+
+async def test_what_is_too_long_or_no_text_is_kept_as_far_as_it_goes(url: str) -> None:
+    ledger = await Ledger.open(url)
+    odd = "envs/\udcff\0" + "x" * 3000
+    await ledger.record(Event(NOON, odd, "held", odd, {"reason": odd}))
+    await ledger.hold(Hold("acme/gitops", SHOP, odd, "", odd, odd, NOON))
+    (held,) = await ledger.holds("acme/gitops")
+    assert held.path.startswith("envs/\\udcffxxx")
+    assert await ledger.resume("acme/gitops", SHOP, odd) == 1
+    (event,) = await ledger.history()
+    assert event.kind == "held"
+    await ledger.close()
+
+
+async def test_a_database_that_goes_away_is_an_error_of_the_ledger(url: str) -> None:
+    ledger = await Ledger.open(url)
+    async with ledger.writing() as connection:
+        await connection.execute(text("DROP TABLE holds"))
+    for broken in (ledger.holds("acme/gitops"), ledger.hold(Hold("a", SHOP, "", "", "", "", NOON))):
+        with pytest.raises(LedgerError):
+            await broken
+    await ledger.close()
+
+
 async def test_a_ledger_from_the_future_is_refused(url: str) -> None:
     await (await Ledger.open(url)).close()
-    with create_engine(url).begin() as connection:
-        connection.execute(text("UPDATE tagboat SET version = 99"))
+    set_version(url, 99)
     with pytest.raises(LedgerError, match="version 99"):
         await Ledger.open(url)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from bot import standings
 from bot.ledger import Ledger
 from rules.policies.base import Stood
@@ -18,8 +20,13 @@ def at(text: str, path: str = "dev/a.yaml", image: str = WEB) -> Stood:
     return Stood(path, image, text)
 
 
-async def test_what_stands_there_and_what_stood_before(tmp_path: Path) -> None:
-    ledger = await Ledger.open(f"sqlite:///{tmp_path}/l.db")
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/l.db" if request.param == "sqlite" else str(request.getfixturevalue("database"))
+
+
+async def test_what_stands_there_and_what_stood_before(url: str) -> None:
+    ledger = await Ledger.open(url)
     seen = [("1.4.0", 0), ("1.4.0", 1), ("1.4.1", 2), ("1.4.1", 3), ("1.4.0", 4)]
     for text, hours in seen:
         found = await standings.note(ledger, "r", "main", [at(text)], NOON + hours * HOUR)
@@ -29,7 +36,7 @@ async def test_what_stands_there_and_what_stood_before(tmp_path: Path) -> None:
         ("1.4.0", NOON + 4 * HOUR, None),
     ]
     await ledger.close()
-    again = await Ledger.open(f"sqlite:///{tmp_path}/l.db")
+    again = await Ledger.open(url)
     assert (await standings.note(again, "r", "main", [at("1.4.0")], NOON + 9 * HOUR))[-1].since == NOON + 4 * HOUR
     await again.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -102,13 +103,13 @@ def _render(request: web.Request, template: str, **values: Any) -> web.Response:
 
 async def _overview(request: web.Request) -> web.StreamResponse:
     service = request.app[SERVICE]
-    query = request.query.get("q", "")[:200]
-    every = views.repositories(service)
+    query, all_ = request.query.get("q", "")[:200], await views.shown(service)
+    every = views.repositories(all_)
     return _render(
         request,
         "overview.html",
-        rows=views.repositories(service, query),
-        requests=views.requests(service, query=query),
+        rows=views.repositories(all_, query),
+        requests=views.requests(all_, query=query),
         totals={
             "repositories": len(every),
             "places": sum(row.places for row in every),
@@ -124,27 +125,28 @@ async def _overview(request: web.Request) -> web.StreamResponse:
 
 async def _repository(request: web.Request) -> web.StreamResponse:
     service, key = request.app[SERVICE], request.query.get("key", "")
-    row = next((one for one in views.repositories(service) if one.key == key), None)
+    all_ = await views.shown(service)
+    row = next((one for one in views.repositories(all_) if one.key == key), None)
     if row is None:
         raise web.HTTPNotFound(text="There is no such repository here.\n")
     return _render(
         request,
         "repository.html",
         row=row,
-        requests=views.requests(service, key),
-        places=views.places(service, key, seen=await _seen(service, key)),
+        requests=views.requests(all_, key),
+        places=views.places(all_, key, seen=await _seen(service, all_, key)),
         events=await service.app.ledger.history(row.name, limit=30),
     )
 
 
 async def _images(request: web.Request) -> web.StreamResponse:
-    rows = views.places(request.app[SERVICE], query=request.query.get("q", "")[:200])
+    rows = views.places(await views.shown(request.app[SERVICE]), query=request.query.get("q", "")[:200])
     return _render(request, "images.html", images=views.images(rows))
 
 
 async def _image(request: web.Request) -> web.StreamResponse:
     service, name = request.app[SERVICE], request.query.get("name", "")[:512]
-    rows = [row for row in views.places(service) if canonical(row.image) == name]
+    rows = [row for row in views.places(await views.shown(service)) if canonical(row.image) == name]
     if not rows:
         raise web.HTTPNotFound(text="This image stands nowhere that is looked at.\n")
     seen = await service.app.ledger.sights(name)
@@ -160,13 +162,10 @@ async def _history(request: web.Request) -> web.StreamResponse:
     return _render(request, "history.html", events=await request.app[SERVICE].app.ledger.history(limit=200))
 
 
-async def _seen(service: Service, key: str) -> dict[str, Any]:
+async def _seen(service: Service, all_: views.Shown, key: str) -> dict[str, datetime]:
     """When the tags that the places of a repository are to move to were first seen."""
-    report, found = service.reports.get(key), dict[str, Any]()
-    names = (
-        {canonical(one.occurrence.image) for wish in report.wishes for p in wish.proposals for one in p.updates} if report else ()
-    )
-    for name in names:
+    found: dict[str, datetime] = {}
+    for name in {canonical(row.image) for row in views.places(all_, key) if row.next}:
         found |= {f"{name}:{tag}": moment for tag, moment in (await service.app.ledger.sights(name)).items()}
     return found
 

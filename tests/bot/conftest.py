@@ -1,4 +1,4 @@
-"""A PostgreSQL server for all tests of this folder, a database for each."""
+"""A PostgreSQL server for all tests, a database for each."""
 
 from __future__ import annotations
 
