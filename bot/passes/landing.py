@@ -166,6 +166,8 @@ class Lander:
         first = self._lanes.setdefault(one.request.base, one.request.number)
         if first != one.request.number:
             self._say(one, Wait(f"{decision.reason}; request {first} goes first"))
+        elif self.mode != "merge" and not _conflicts(one.request):
+            self._say(one, Wait(f"{decision.reason}, and nothing lands with `mode: {self.mode}`"))
         elif self.mode == "observe":
             self.hands.report.add("would", f"!{one.request.number}", f"write its branch anew: {decision.reason}")
         else:

@@ -12,7 +12,7 @@ from bot.forges.base import Change, NotLanded, Unreachable
 from bot.forges.git_objects import blob_id
 from bot.ledger import Ledger
 from bot.looking import Memory
-from bot.passes import Terms, Tools, one_pass
+from bot.passes import Mode, Terms, Tools, one_pass
 from bot.passes.comparing import Foreign, Outdated, compare
 from bot.registries.base import Description, RegistryError
 from bot.report import Report
@@ -65,14 +65,14 @@ class Bay:
     now: datetime = NOW
     slept: list[float] = field(default_factory=list)
 
-    async def run(self, memory: Memory | None = None) -> Report:
+    async def run(self, memory: Memory | None = None, mode: Mode = "merge") -> Report:
         """One pass, by a process that remembers nothing unless it is given its memory."""
 
         async def sleep(seconds: float) -> None:
             self.slept.append(seconds)
 
         self.forge.asked.clear()
-        tools = Tools(self.shelf, self.ledger, memory or Memory(), clock=lambda: self.now, sleep=sleep)
+        tools = Tools(self.shelf, self.ledger, memory or Memory(), mode, clock=lambda: self.now, sleep=sleep)
         return await one_pass(self.forge, Terms(), tools)
 
 
@@ -303,3 +303,16 @@ async def test_the_update_that_waits_longest_is_opened_first() -> None:
     forge.requests[1] = replace(forge.requests[1], state="closed", ended_at=here.now)
     await here.run()
     assert forge.requests[2].title == "Update acme/app1 from 1.0.0 to 1.0.1"
+
+
+async def test_no_branch_is_brought_up_to_date_for_a_landing_that_will_not_be() -> None:
+    def behind(forge: MemoryForge, request: PullRequest) -> Readiness:
+        return replace(green(forge, request), protection=STRICT, merge_state="BEHIND", behind_by=1)
+
+    here = await bay(MemoryForge(files(1), behind))
+    await here.run()
+    report = await here.run(mode="propose")
+    assert here.forge.effects == []
+    assert "nothing lands with `mode: propose`" in reasons(report, "waiting")[0]
+    await here.run()
+    assert here.forge.effects == ["refresh 1"]
