@@ -13,8 +13,12 @@ import pytest
 from bot.forges.base import Denied, ForgeError, Landed, Landing, Limited, Standing, Unreachable
 from bot.forges.github import GitHubForge
 from bot.forges.github_auth import TokenAuth, graphql_endpoint, web_address
+from bot.forges.github_host import GitHubHost
 from bot.forges.github_limits import Budget, Pace
 from bot.forges.github_wire import Wire
+from bot.registries.limits import Clock
+from bot.settings.secrets import Secret
+from bot.settings.values import GitHubApp, GitHubSettings
 from rules.requests import PullRequest
 from tests.bot.forges.github_world import BRANCH, LANDING, World, head_of, wish, world
 from tests.servers.faults import FaultServer, reply
@@ -218,6 +222,15 @@ class TestCredentials:
         w.hours.later(minutes=6)
         await forge.look()
         assert w.server.take() == ["POST /app/installations/{id}/access_tokens", "Look"]
+
+    async def test_a_clock_that_is_far_off_does_not_ask_every_time(self, w: World) -> None:
+        settings = GitHubSettings(url=w.server.url, app=GitHubApp("1", Secret(w.server.private_key)))
+        ahead = Clock(monotonic=lambda: w.hours.at, wall=lambda: w.hours.at + 86_400, sleep=w.hours.sleep, jitter=lambda: 0.5)
+        forge = (await GitHubHost(settings, connections=w.connections, clock=ahead).repositories())[0].forge
+        w.server.take()
+        for _ in range(3):
+            await forge.look()
+        assert w.server.take() == ["Look"] * 3
 
     async def test_a_token_that_is_taken_away_is_asked_for_anew_in_the_middle(self, w: World) -> None:
         forge = await w.installed()

@@ -284,6 +284,8 @@ class Rest:
         if method not in repo.methods:
             raise Answer(405, f"{method.capitalize()} merges are not allowed on this repository.")
         state = self.world.merge_state(repo, pull)
+        if self.world.has_queue(repo, pull.base):
+            raise Answer(405, "Changes must be made through the merge queue")
         if state in ("BLOCKED", "BEHIND", "DIRTY"):
             raise Answer(
                 405, "Pull Request is not mergeable" if state == "DIRTY" else f"Repository rule violations found ({state})"

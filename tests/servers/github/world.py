@@ -200,6 +200,8 @@ class World:
     def rename(self, old: str, new: str) -> None:
         repo = self.repos.pop(old.lower())
         repo.owner, repo.name = new.split("/")
+        for pull in repo.pulls.values():
+            pull.head_repo = new if pull.head_repo.lower() == old.lower() else pull.head_repo
         self.repos[new.lower()] = repo
         self.renamed[old.lower()] = new.lower()
 
@@ -315,7 +317,7 @@ class World:
             done.setdefault(name, []).append(_passed(context))
         if any(done.get(name, [None]) != [True] * len(done.get(name, [None])) for name in required):
             return "BLOCKED"
-        if self.decision(repo, pull) in ("REVIEW_REQUIRED", "CHANGES_REQUESTED") or self.has_queue(repo, pull.base):
+        if self.decision(repo, pull) in ("REVIEW_REQUIRED", "CHANGES_REQUESTED"):
             return "BLOCKED"
         if (repo.classic.get(pull.base) or {}).get("requiresStrictStatusChecks") and repo.git.count(pull.head_oid, base):
             return "BEHIND"
