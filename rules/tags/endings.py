@@ -17,9 +17,9 @@ from rules.tags.values import HASH, NUMBER, RELEASE
 from rules.tags.words import BRANCHES, COUNTERS, PRERELEASES
 
 Ending = tuple[tuple[Any, ...], str, tuple[int, ...], tuple[str, ...]]  # pre-release, variant, revision, hashes
-TOKEN = re.compile(r"[-_+]|[^-_+]+")
-COUNTED = re.compile(r"([A-Za-z]+(?:[0-9]+[A-Za-z]+)?[.]?)([0-9]+(?:\.[0-9]+)*)")
-_SEPARATORS = frozenset("-_+")
+COUNTED = re.compile(r"([A-Za-z]+(?:[0-9]+[A-Za-z]+)?)([0-9]+(?:\.[0-9]+)*)")
+SEPARATORS = frozenset("-_+.")
+_TOKEN = re.compile(r"[-_+]|[^-_+]+")
 _LETTERS = {"a": "alpha", "b": "beta", "c": "rc", "m": "milestone"}  # where they are glued to numbers, as in 3.13.0b2
 
 _WORDS = "|".join(sorted(PRERELEASES, key=len, reverse=True))
@@ -36,7 +36,7 @@ _MIXED_HASH = re.compile(r"g?(?=[0-9a-f]*[0-9])(?=[0-9a-f]*[a-f])(?:[0-9a-f]{7,4
 def ending(rest: str, known: frozenset[str] = frozenset()) -> Ending | None:
     """What a text behind numbers says; None where it is glued to them and not understood. `known` are tokens that are hashes
     though they do not look it."""
-    pre = RELEASE
+    pre, rest = RELEASE, stamped(rest)
     found = _PRE_SHAPE.match(f"0{rest}", 1)
     if found is not None:
         pre = maturity(found[1])
@@ -48,20 +48,31 @@ def ending(rest: str, known: frozenset[str] = frozenset()) -> Ending | None:
     pieces: list[str] = []
     revision: list[int] = []
     hashes: list[str] = []
-    before, counted = "", found is None
-    for token in TOKEN.findall(stamped(rest)):
-        if token in _SEPARATORS:
+    before, counted = "", True
+    for token in tokens(rest):
+        if token in SEPARATORS:
             pieces.append(token)
         elif token in known or is_hash(token):
             pieces.append(HASH)
             hashes.append(token)
             before, counted = "", False
         else:
-            piece, numbers = _counter(token.removeprefix("."), before, counted)
-            pieces.append("." + piece if token.startswith(".") else piece)
+            piece, numbers = _counter(token, before, counted)
+            pieces.append(piece)
             revision += numbers
             before, counted = token.lower(), bool(numbers)
     return pre, "".join(pieces), tuple(revision), tuple(hashes)
+
+
+def tokens(text: str) -> list[str]:
+    """The pieces of a text, separators among them. A dot separates where it does not belong to a number: `main.41.3f2a9c1` has
+    five pieces, `alpine3.18` and `4.1` have one."""
+    found: list[str] = []
+    for token in _TOKEN.findall(text):
+        first, *rest = token.split(".")
+        apart = not first or (first.isalpha() and first.isascii()) or is_date(first) or any(map(is_hash, (first, *rest)))
+        found += [piece for piece in re.split(r"(\.)", token) if piece] if rest and apart else [token]
+    return found
 
 
 def is_hash(token: str) -> bool:
@@ -87,7 +98,7 @@ def _counter(token: str, before: str, counted: bool) -> tuple[str, tuple[int, ..
             return _places(token), tuple(map(int, token.split(".")))
         return token, ()
     found = COUNTED.fullmatch(token)
-    if found is not None and found[1].rstrip(".").lower() in COUNTERS | BRANCHES:
+    if found is not None and found[1].lower() in COUNTERS | BRANCHES:
         return found[1] + _places(found[2]), tuple(map(int, found[2].split(".")))
     return token, ()
 

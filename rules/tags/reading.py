@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from rules.tags.dates import is_calendar, is_date, is_day_first, is_stamp, stamped
-from rules.tags.endings import COUNTED, TOKEN, ending, is_hash
+from rules.tags.endings import COUNTED, ending, is_hash, tokens
 from rules.tags.values import HASH, NUMBER, Form, Tag
 from rules.tags.words import BRANCHES, COUNTERS, RUNTIMES, TOPICS
 
@@ -53,7 +53,7 @@ def among(text: str, listing: Iterable[str]) -> Tag:
 def _numbered(text: str, core: re.Match[str], hashes: frozenset[str]) -> Tag | None:
     """A tag that begins with numbers behind a prefix of words; None where it is better read token by token."""
     prefix, digits, rest = core.groups()
-    if digits in hashes or any(token in hashes or is_hash(token) for token in TOKEN.findall(prefix)):
+    if digits in hashes or any(token in hashes or is_hash(token) for token in tokens(prefix)):
         return None
     if "." not in digits and is_stamp(text, len(prefix)):
         return None
@@ -85,48 +85,47 @@ def _form(prefix: str, digits: str, numbers: tuple[int, ...], variant: str) -> F
 
 def _build(text: str, hashes: frozenset[str]) -> Tag:
     """A tag of tokens: which of them is the counter, which are hashes, and which fixed text."""
-    tokens = TOKEN.findall(stamped(text))
-    kinds = [_kind(tokens, place, hashes) for place in range(len(tokens))]
+    found = tokens(stamped(text))
+    kinds = [_kind(found, place, hashes) for place in range(len(found))]
     counters = [place for place, kind in enumerate(kinds) if kind == "number"]
     dates = {place for place, kind in enumerate(kinds) if kind == "date"}
     ordered = dates | set(counters[-1:])
     pieces: list[str] = []
     numbers: list[int] = []
-    found: list[str] = []
-    for place, token in enumerate(tokens):
+    there: list[str] = []
+    for place, token in enumerate(found):
         if place in ordered:
             fixed, digits = _fixed_and_digits(token)
             pieces.append(fixed + NUMBER)
             numbers.append(int(digits))
         elif kinds[place] == "hash":
             pieces.append(HASH)
-            found.append(token)
+            there.append(token)
         else:
             pieces.append(token)
-    form = Form.HASH if found else Form.MOVING
+    form = Form.HASH if there else Form.MOVING
     if numbers:
-        form = Form.DATE if min(ordered) in dates and not found else Form.BUILD
-    return Tag(text, form, "".join(pieces), tuple(numbers), hashes=tuple(found))
+        form = Form.DATE if min(ordered) in dates and not there else Form.BUILD
+    return Tag(text, form, "".join(pieces), tuple(numbers), hashes=tuple(there))
 
 
-def _kind(tokens: list[str], place: int, hashes: frozenset[str]) -> str:
-    """What a token is: `hash`, `date`, `number` or `text`."""
-    token = tokens[place]
-    before = tokens[place - 2].lower() if place >= 2 else ""
+def _kind(pieces: list[str], place: int, hashes: frozenset[str]) -> str:
+    """What a piece is: `hash`, `date`, `number` or `text`."""
+    token = pieces[place]
+    before = pieces[place - 2].lower() if place >= 2 else ""
     if token in hashes or is_hash(token) or (before == "sha" and _HEXADECIMAL.fullmatch(token)):
         return "hash"
     fixed, digits = _fixed_and_digits(token)
     if is_date(digits):
         return "date"
-    word = fixed.rstrip(".").lower()
+    word = fixed.lower()
     if not digits or (not word and before in RUNTIMES | TOPICS):
         return "text"
-    counts = not word or word in BRANCHES | COUNTERS or (fixed.endswith(".") and word not in RUNTIMES | TOPICS)
-    return "number" if counts else "text"
+    return "number" if not word or word in BRANCHES | COUNTERS else "text"
 
 
 def _fixed_and_digits(token: str) -> tuple[str, str]:
-    """`build.41` as `build.` and `41`; a token that has no number at its end has no digits."""
+    """`b41` as `b` and `41`; a token that has no number at its end has no digits."""
     if token.isdecimal() and token.isascii():
         return "", token
     found = COUNTED.fullmatch(token)

@@ -51,6 +51,9 @@ READ = [
     ("1.2.3-20240102.5", Form.VERSION, "", (1, 2, 3), "-….…", (20240102, 5)),
     ("1.2.3-63-gabc1234", Form.VERSION, "", (1, 2, 3), "-…-…", (63,)),
     ("v1.2.3-main-3f2a9c1", Form.VERSION, "v", (1, 2, 3), "-main-…", ()),
+    ("0.1.0-main.41.3f2a9c1", Form.VERSION, "", (0, 1, 0), "-main.….…", (41,)),
+    ("0.1.0-main.41+3f2a9c1", Form.VERSION, "", (0, 1, 0), "-main.…+…", (41,)),
+    ("1.2.3-pr.41", Form.VERSION, "", (1, 2, 3), "-pr.41", ()),
     ("v1-2", Form.VERSION, "v", (1,), "-…", (2,)),
     # date or serial
     ("20240102", Form.DATE, "", (20240102,), "", ()),
@@ -75,6 +78,8 @@ READ = [
     ("main-41-debian-12", Form.BUILD, "main-…-debian-12", (41,), "", ()),
     ("pr-42-3f2a9c1-7", Form.BUILD, "pr-42-…-…", (7,), "", ()),
     ("build.41", Form.BUILD, "build.…", (41,), "", ()),
+    ("main.3f2a9c1.41", Form.BUILD, "main.….…", (41,), "", ()),
+    ("main-3f2a9c1-20240102.150405", Form.BUILD, "main-…-….…", (20240102, 150405), "", ()),
     ("b41", Form.BUILD, "b…", (41,), "", ()),
     ("main-20240102-3f2a9c1", Form.BUILD, "main-…-…", (20240102,), "", ()),
     # hash
@@ -122,6 +127,7 @@ def test_what_a_tag_says(
         ("3.13.0rc2-slim-bookworm", (3, 13, 0), "-slim-bookworm"),
         ("1.2.3-rc.1-alpine", (1, 2, 3), "-alpine"),
         ("1.2.3-M1", (1, 2, 3), ""),
+        ("1.2.3-nightly-2024-01-02", (1, 2, 3), ""),
     ],
 )
 def test_pre_releases(text: str, numbers: tuple[int, ...], variant: str) -> None:
@@ -134,6 +140,8 @@ def test_pre_releases(text: str, numbers: tuple[int, ...], variant: str) -> None
     "rising",
     [
         "1.2.3-SNAPSHOT 1.2.3-alpha.1 1.2.3-alpha.2 1.2.3-beta 1.2.3-rc.9 1.2.3-rc.10 1.2.3 1.2.4-rc.1 1.10.0",
+        "1.2.3-nightly-2024-01-02 1.2.3-nightly-2024-11-01 1.2.3",
+        "1.2.3-alpha.9.3f2a9c1 1.2.3-alpha.41.8e1b2c3",
         "3.13.0a7 3.13.0b1 3.13.0rc9 3.13.0rc10 3.13.0 3.13.1",
         "1.2.3-debian-12-r5 1.2.3-debian-12-r10 1.2.4-debian-12-r0",
         "main-3f2a9c1-9 main-1c2a9c1-10 main-0000001-100",
