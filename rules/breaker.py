@@ -26,6 +26,12 @@ class Step:
     paths: tuple[str, ...] = ()
     bumps: frozenset[tuple[str, str]] | None = None
 
+    @property
+    def landing(self) -> str:
+        """What tells one landing from another: a squash or branch commit and the merge commit after it say the same below their
+        headlines."""
+        return self.message.partition("\n")[2].strip() or self.oid
+
     def touches(self, image: str, place: str) -> bool:
         """Whether the commit bumps the image in that place."""
         if self.bumps is not None:
@@ -43,12 +49,13 @@ class Tripped:
 
 def chain(image: str, place: str, steps: Sequence[Step]) -> int:
     """How often the image was bumped in the place since the last commit of a person."""
-    count = 0
+    landings: set[str] = set()
     for step in reversed(steps):
         if not step.ours:
             break
-        count += step.touches(image, place)
-    return count
+        if step.touches(image, place):
+            landings.add(step.landing)
+    return len(landings)
 
 
 def judge(
