@@ -99,7 +99,8 @@ def _gated(outcome: Outcome, holds: Mapping[str, Sequence[Hold]], base: str) -> 
     if not stopping:
         return outcome
     reason = stopping[0].reason or ("this version is skipped" if stopping[0].version else "it is on hold")
-    return Stay(outcome.occurrence, reason, outcome.choice, held=outcome)
+    refused = all(hold.version for hold in stopping)
+    return Stay(outcome.occurrence, reason, outcome.choice, held=outcome, refused=refused)
 
 
 def _landings(requests: Iterable[PullRequest], base: str) -> dict[tuple[str, str], tuple[PullRequest, list[tuple[str, str]]]]:

@@ -66,7 +66,7 @@ def plan(wishes: Iterable[Wishes], requests: Iterable[PullRequest], terms: Terms
     taken = _matched([*proposals, *withheld], [request for request in every if request.state == "open"])
     chosen = {request.number for request in taken.values()}
     rest = [_leftover(one, seen, taken) for one in every if one.state == "open" and one.number not in chosen]
-    actions: list[Action] = [*rest, *(_idle(one, taken.get(one.stream.key)) for one in withheld)]
+    actions: list[Action] = [*rest, *(_idle(one, taken.get(one.stream.key), seen) for one in withheld)]
     room = _Room.of(every, rest, terms)
     for proposal in proposals:
         request = taken.get(proposal.stream.key)
@@ -147,7 +147,12 @@ def _matched(wanted: Sequence[Proposal | Withheld], requests: Iterable[PullReque
     return found
 
 
-def _idle(withheld: Withheld, request: PullRequest | None) -> Leave:
+def _idle(withheld: Withheld, request: PullRequest | None, seen: Sequence[Wishes]) -> Leave | Close:
+    """What becomes of the open request of a stream that is withheld: it stays, save where somebody said no to what it wants."""
+    record = request.record if request is not None and not request.edited_by_person else None
+    wanted = {(file, canonical(image), new) for file, image, _, new in record.targets} if record is not None else set()
+    if request is not None and wanted and wanted <= withheld.refused and not _gap(request, seen):
+        return Close(request, withheld.reason)
     return Leave(withheld.stream.key, withheld.reason, request, None, withheld.wake)
 
 

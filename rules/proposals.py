@@ -78,11 +78,12 @@ class Proposal:
 @dataclass(frozen=True, slots=True)
 class Withheld:
     """A stream that has something to update and gets no proposal now: held, or not all of a lockstep group. An open request of
-    it is left as it is."""
+    it is left as it is, unless all that it wants is `refused`: places with the versions that somebody said no to."""
 
     stream: Stream
     reason: str
     wake: datetime | None = field(default=None, compare=False)
+    refused: frozenset[tuple[str, str, str]] = frozenset()  # file, canonical image, version
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,7 @@ def propose(outcomes: Iterable[Outcome], ground: Ground) -> Wishes:
         free = [one for one in members if id(one.update) not in places.held]
         locked = stream.group is not None and any(one.proposing.lockstep for one in members)
         if not free or (locked and left_out):
-            withheld.append(Withheld(stream, left_out[0].reason, left_out[0].wake))
+            withheld.append(Withheld(stream, left_out[0].reason, left_out[0].wake, _refused(left_out)))
             continue
         if locked and (reason := out_of_step(stream, free, places.others(free), ground.config)):
             withheld.append(Withheld(stream, reason))
@@ -142,6 +143,11 @@ def propose(outcomes: Iterable[Outcome], ground: Ground) -> Wishes:
         elif made is not None:
             proposals.append(made)
     return Wishes(ground.base, tuple(proposals), tuple(withheld), tuple(dict.fromkeys(troubles)), tuple(places.stays))
+
+
+def _refused(stays: Iterable[Stay]) -> frozenset[tuple[str, str, str]]:
+    held = (stay.held for stay in stays if stay.refused)
+    return frozenset((one.occurrence.file, canonical(one.occurrence.image), str(one.target)) for one in held if one is not None)
 
 
 def split(proposal: Proposal, red: Collection[str], ground: Ground) -> tuple[list[Proposal], list[Trouble]]:

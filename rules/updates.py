@@ -61,14 +61,15 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class Stay:
-    """A place that gets nothing, and why. `held` is the update that there would be if nothing held it back; `wake` is when
-    the answer can change by itself."""
+    """A place that gets nothing, and why. `held` is the update that there would be if nothing held it back, `refused` whether it
+    is that very version that somebody said no to; `wake` is when the answer can change by itself."""
 
     occurrence: Occurrence
     reason: str
     choice: Choice | None = None
     held: Update | None = None
     wake: datetime | None = field(default=None, compare=False)
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from rules import freezes, schedules
 from rules.config.values import Commits, Config, PullRequests
+from rules.holds import Hold, gate
 from rules.plan import Action, Close, Leave, Open, PullRequest, Push, Refresh, Terms, apart, plan, pushes
-from rules.proposals import Stream, Wishes, split
+from rules.proposals import Stream, Wishes, propose, split
 from rules.requests import SETTLING
 from rules.streams import apart_from
 from rules.updates import Trouble
@@ -453,6 +454,23 @@ def test_a_withheld_stream_leaves_its_open_request_as_it_is() -> None:
     assert actions[0].request == group
 
 
+@pytest.mark.parametrize(
+    ("version", "kind"),
+    [("1.4.2", "Close"), ("1.4.3", "Leave"), ("", "Leave")],
+)
+def test_only_a_request_for_the_very_version_that_is_refused_is_closed(version: str, kind: str) -> None:
+    """1.4.3 came since, and is what would be proposed now where 1.4.3 itself is refused."""
+    here = opened()
+    if version == "1.4.3":
+        newer(here)
+    outcomes = gate(here.outcomes(), [Hold("acme/web", version=version, reason="skipped by ann")], "main")
+    actions = plan([propose(outcomes, here.ground())], here.requests, Terms(here.now))
+    assert told(actions) == [(kind, "skipped by ann")]
+    here.change(here.requests[0], edited_by_person=True)
+    actions = plan([propose(outcomes, here.ground())], here.requests, Terms(here.now))
+    assert told(actions) == [("Leave", "skipped by ann")]
+
+
 # -- groups that split
 
 
@@ -471,8 +489,6 @@ def test_a_split_group_stays_split_while_the_red_member_has_a_request() -> None:
 
 
 def _apart(here: World) -> Wishes:
-    from rules.proposals import propose
-
     return propose(here.outcomes(), here.ground(apart(here.requests)))
 
 
