@@ -49,6 +49,7 @@ async def one_pass(forge: Forge, terms: Terms, tools: Tools) -> Report:
         report.add("trouble", "", str(error))
     finally:
         running.settle()
+    await running.publish()
     return report
 
 

@@ -11,6 +11,7 @@ from bot.answering import Answers
 from bot.choosing import Chooser
 from bot.forges.base import Forge, ForgeError
 from bot.looking import Terms, look
+from bot.overview import overview
 from bot.passes import pushing
 from bot.passes.deciding import Decided, Decider
 from bot.passes.facts import Witness
@@ -20,6 +21,7 @@ from bot.passes.tools import Tools
 from bot.report import Report
 from rules.merging import Block, Merge, Skip, UpdateBranch, Wait
 from rules.messages import left_to_you
+from rules.messages.dashboard import dashboard
 from rules.plan import Close, Leave, Open, Refresh
 from rules.proposals import Wishes
 from rules.requests import PullRequest, Push
@@ -114,6 +116,21 @@ class Pass:
         if self._tools.memory.said.get(key) != text:
             await self._forge.comment(request, text)
             self._tools.memory.said[key] = text
+
+    async def publish(self) -> None:
+        """Bring the dashboard issue up to date, where the repository wants one; trouble ends up in the report."""
+        decided, memory = self._decided, self._tools.memory
+        if decided is None or not decided.seen.config.dashboard_issue or self._tools.mode == "observe":
+            return
+        found = overview(self._report)
+        key, gist = (self._forge.kind, self._forge.name, 0), found.gist
+        if memory.said.get(key) == gist:
+            return
+        try:
+            await self._forge.dashboard(dashboard(found, "!" if self._forge.kind == "gitlab" else "#"))
+            memory.said[key] = gist
+        except ForgeError as error:
+            self._report.add("trouble", "", f"the dashboard issue could not be written: {error}")
 
     def settle(self) -> None:
         """Write down what the last round found, once nothing more will happen."""

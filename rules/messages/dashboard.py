@@ -1,12 +1,13 @@
 """How a repository stands, on one page: the dashboard issue, and what `tagboat status` says as well.
 
-    text(Standing(open=(Line("Update web from 1.4.1 to 1.4.2", "!7", "not finished: ci/test"),)))
+    dashboard(Overview(open=(Line("Update web from 1.4.1 to 1.4.2", "!7", "not finished: ci/test", number=7),)))
 
-The text is the same as long as nothing changes: no moment of writing stands in it, so an issue is not edited for nothing.
+No moment of writing stands in it, so an issue is not edited for nothing.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -46,6 +47,13 @@ class Overview:
     @property
     def parts(self) -> Sequence[tuple[str, Sequence[Line]]]:
         return (("Open", self.open), ("Waiting", self.waiting), ("On hold", self.held), ("In trouble", self.alarms))
+
+    @property
+    def gist(self) -> str:
+        """Changes where something does. A reason that is about time may tell it to the minute: there the moment at which it ends
+        counts, and an issue is not edited for each of them."""
+        said = [(title, [(one.what, one.where, str(one.wake or one.reason)) for one in lines]) for title, lines in self.parts]
+        return hashlib.sha256(repr(said).encode()).hexdigest()[:16]
 
 
 def dashboard(overview: Overview, reference: str = "#") -> str:
