@@ -166,3 +166,48 @@ def test_where_nothing_is_chosen_it_says_why(current: str | None, keys: dict[str
     assert found.chosen is None
     assert reason in words.of_choice(found)
     assert all(reasons(found).values())
+
+
+@pytest.mark.parametrize(
+    ("current", "listed", "expected", "kind", "major"),
+    [
+        # runtimes and distributions
+        ("18.19.0-bookworm", "18.20.4-bookworm 20.1.0-bookworm 18.20.5-bullseye", "18.20.4-bookworm", "minor", "20.1.0-bookworm"),
+        ("3.11-slim", "3.12-slim 3.13-rc-slim 3.13-slim 3-slim", "3.13-slim", "minor", None),
+        ("6.0.2-nanoserver-1809", "6.0.3-nanoserver-1809 6.0.4-nanoserver-ltsc2022", "6.0.3-nanoserver-1809", "patch", None),
+        ("17.0.9_9-jdk", "17.0.10_7-jdk 17.0.11_9-jre 21.0.1_12-jdk", "17.0.10_7-jdk", "patch", "21.0.1_12-jdk"),
+        ("16.1-alpine3.18", "16.2-alpine3.18 16.3-alpine3.19 17.0-alpine3.18", "16.2-alpine3.18", "minor", "17.0-alpine3.18"),
+        ("3.19.1", "3.19.2 3.20.0 20240807 edge", "3.20.0", "minor", None),
+        ("22.04", "24.04 22.10 jammy jammy-20240111", "22.10", "minor", "24.04"),
+        ("jammy-20240111", "jammy-20240212 noble-20240213", "jammy-20240212", "build", None),
+        ("2019-latest", "2022-latest 2019-CU25", None, None, "2022-latest"),
+        # products
+        ("9.0.5-debian-11-r12", "9.0.5-debian-12-r13 9.1.0-debian-11-r0", "9.1.0-debian-11-r0", "minor", None),
+        ("5.0.4.2942-ls197", "5.0.4.2943-ls1 5.0.4.2943-ls198", "5.0.4.2943-ls198", "patch", None),
+        ("10.2.3-security-01", "10.2.3-security-02 10.2.4", "10.2.3-security-02", "build", None),
+        ("2.10.0-cuda12.8-cudnn9-runtime", "2.11.0-cuda12.8-cudnn9-runtime 2.11.0-cuda13.0-cudnn9-runtime",
+         "2.11.0-cuda12.8-cudnn9-runtime", "minor", None),
+        ("v5.3.0-20260428", "v5.3.0-20260501 v5.4.0-20260510", "v5.4.0-20260510", "minor", None),
+        ("3.0.0.Final", "3.1.0.Final 3.2.0.Beta1 4.0.0.Final", "3.1.0.Final", "minor", "4.0.0.Final"),
+        ("0.12.0-incubating", "0.13.0-incubating 0.14.0", "0.13.0-incubating", "minor", None),
+        ("v3.12.0-amd64", "v3.13.0-amd64 v3.14.0-arm64", "v3.13.0-amd64", "minor", None),
+        ("4.6.0-4.8.3-distroless", "4.7.0-4.8.4-distroless", None, None, None),
+        ("1.2.3-alpine", "1.2.4-alpine-rc1 1.2.4-rc1-alpine 1.2.4-alpine-beta", None, None, None),
+        # what pipelines write
+        ("build-1234", "build-1235 1236", "build-1235", "build", None),
+        ("r1234", "r1235 v1236", "r1235", "build", None),
+        ("b1234-3f2a9c1", "b1240-8e1b2c3", "b1240-8e1b2c3", "build", None),
+        ("main_3f2a9c1_41", "main_8e1b2c3_42 main-8e1b2c3-43", "main_8e1b2c3_42", "build", None),
+        ("dev-1.2.3-41", "dev-1.2.3-42 1.2.3-43", "dev-1.2.3-42", "build", None),
+        ("1.2.3-41", "1.2.3-42 1.2.4-1", "1.2.4-1", "patch", None),
+        ("0.0.0-20240102-3f2a9c1", "0.0.0-20240103-8e1b2c3", "0.0.0-20240103-8e1b2c3", "build", None),
+        ("1.2.3-SNAPSHOT", "1.2.4-SNAPSHOT 1.2.3", "1.2.4-SNAPSHOT", "patch", None),
+        ("202401021504", "202401031504 20240104 1704067200", "202401031504", "build", None),
+        ("1.2.3-pr.41", "1.2.3-pr.42", None, None, None),
+    ],
+)  # fmt: skip
+def test_tags_as_the_world_writes_them(
+    current: str, listed: str, expected: str | None, kind: str | None, major: str | None
+) -> None:
+    found = answer(current, f"{current} {listed}")
+    assert (found.chosen, found.kind, found.major) == (expected, kind, major)
