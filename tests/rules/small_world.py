@@ -21,7 +21,9 @@ from rules.updates import Outcome, Target, Update, subjects, unanswered, updates
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)  # a Monday
 DIGEST, OTHER = "sha256:" + "1" * 64, "sha256:" + "2" * 64
-_LINE = re.compile(r"image: (?P<name>[^\s:@#]+)(?::(?P<tag>[^\s@#]+))?(?:@(?P<digest>[^\s#]+))?(?:\s+(?P<comment>#.*))?$", re.M)
+_LINE = re.compile(
+    r"image: (?P<name>[^\s:@#]+)(?::(?P<tag>[^\s@#]+))?(?:@(?P<digest>[^\s#]+))?(?:\s+(?P<comment>#.*))?$", re.MULTILINE
+)
 
 
 def occurrences(files: Mapping[str, str]) -> list[Occurrence]:

@@ -368,7 +368,7 @@ def test_the_order_of_what_was_found_changes_nothing(chance: Random, rules: tupl
 )
 def test_no_place_is_in_two_proposals_for_the_same_major(images: list[str], tags: list[str], rules: tuple[Rule, ...]) -> None:
     files = {f"envs/{'dev' if at % 2 else 'prod'}/{at}.yaml": f"image: {one}:{tags[at]}\n" for at, one in enumerate(images)}
-    here = World(files, dict.fromkeys(images, ["1.4.2", "2.0.0", "3.1.0"]), Config(rules=rules))
+    here = World(files, {one: ["1.4.2", "2.0.0", "3.1.0"] for one in images}, Config(rules=rules))
     proposals = here.wishes().proposals
     moved = [(u.occurrence, p.stream.major is not None) for p in proposals for u in p.updates]
     assert len(moved) == len(set(moved))
