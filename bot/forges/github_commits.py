@@ -16,7 +16,7 @@ import structlog
 
 from bot.forges import github_queries as queries
 from bot.forges.base import Denied, ForgeError, Moved, Unreachable
-from bot.forges.github_answers import Refusal
+from bot.forges.github_answers import Refusal, quoted
 from bot.forges.github_looking import NOBODY
 from bot.forges.github_place import Json, Place, blob_id
 from bot.forges.github_wire import Wire
@@ -108,8 +108,21 @@ class Committer:
         try:
             if moves:
                 await self.move(*moves)
+        except Refusal:
+            # Some servers delete only by REST, which asks for no commit: so it is looked at right before.
+            return all([await self._delete(move) for move in moves])
         except ForgeError as error:
             log.info("branch not deleted", repository=self._place.path, branch=moves[0].branch, why=str(error))
+            return False
+        return True
+
+    async def _delete(self, move: Move) -> bool:
+        try:
+            if await self._where(move.branch) != move.old:
+                return False
+            await self._wire.write("DELETE", f"{self._place.rest}/git/refs/heads/{quoted(move.branch)}", again=True)
+        except ForgeError as error:
+            log.info("branch not deleted", repository=self._place.path, branch=move.branch, why=str(error))
             return False
         return True
 

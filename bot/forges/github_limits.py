@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from bot.forges.base import Limited
-from bot.registries.limits import Clock
+from bot.registries.limits import Clock, retry_after
 
 MINUTE, HOUR = 60.0, 3600.0
 _EARLY, _LATE = 30.0, 10.0  # seconds before and after the moment that somebody was told
@@ -228,7 +228,7 @@ class Budget:
             self._spent_until[resource] = now + max(0.0, reset - wall) + 1
         if not limited:
             return None
-        said = _number(headers.get("retry-after"))
+        said = retry_after({"Retry-After": headers.get("retry-after", "")}, wall)
         wait = said if said is not None else self._spent_until.get(resource, now) - now if spent else MINUTE
         if said is not None or not spent:
             self._not_before = max(self._not_before, now + wait)

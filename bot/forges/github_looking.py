@@ -19,7 +19,8 @@ from bot.forges.base import Denied, ForgeError, Gone, Look, Project
 from bot.forges.github_answers import Forbidden, Missing, Trouble, quoted
 from bot.forges.github_place import Json, Known, Place, whole
 from bot.forges.github_protection import protection, protection_from_rest
-from bot.forges.github_requests import doubtful, in_full, is_ours, known_of, left_behind, may_be_ours, request_of
+from bot.forges.github_reduced import fields_of, without
+from bot.forges.github_requests import doubtful, has_holes, in_full, is_ours, known_of, left_behind, may_be_ours, request_of
 from bot.forges.github_wire import Wire
 from rules.merging import Method, Protection
 from rules.requests import PullRequest
@@ -40,6 +41,7 @@ class Looker:
     def __init__(self, wire: Wire, place: Place) -> None:
         self._wire = wire
         self._place = place
+        self._ungiven: frozenset[str] = frozenset()
 
     async def look(self, bases: Sequence[str]) -> Look:
         place = self._place
@@ -68,7 +70,7 @@ class Looker:
         variables: dict[str, Any] = {f"ref{at}": f"refs/heads/{base}" for at, base in enumerate(bases)}
         variables |= {f"base{at}": base for at, base in enumerate(bases) if numbers is None or numbers[at]}
         variables |= {"config": CONFIG, "temporary": queries.TEMPORARY, **place.names}
-        data, troubles = await self._wire.query(queries.look(len(bases), numbers, others), **variables)
+        data, troubles = await self._query(queries.look(len(bases), numbers, others), variables)
         found = data.get("repository")
         if not isinstance(found, Mapping):
             raise self._absent(troubles)
@@ -81,6 +83,18 @@ class Looker:
         place.seen = True
         _keep(place, found.get("config"))
         return found, troubles
+
+    async def _query(self, document: str, variables: Mapping[str, Any]) -> tuple[Json, list[Trouble]]:
+        """Ask, and where fields that this server does not give spoil the answer, ask without them, from now on."""
+        while True:
+            reduced = without(document, self._ungiven)
+            data, troubles = await self._wire.query(reduced, **{k: v for k, v in variables.items() if f"${k}:" in reduced})
+            found = data.get("repository")
+            ungiven = fields_of(troubles) - self._ungiven
+            if not ungiven or (isinstance(found, Mapping) and not has_holes(found)):
+                return data, troubles
+            log.info("asked without some fields", repository=self._place.path, fields=sorted(ungiven), why=troubles[0].message)
+            self._ungiven |= ungiven
 
     def _absent(self, troubles: Sequence[Trouble]) -> ForgeError:
         why = troubles[0] if troubles else Trouble("", "it gives no reason")
@@ -137,7 +151,7 @@ class Looker:
             numbers = [[n for n, one in missing.items() if one["baseRefName"] == base] for base in bases]
             others = [n for n, one in missing.items() if one["baseRefName"] not in bases]
             variables = {f"base{at}": base for at, base in enumerate(bases) if numbers[at]}
-            more, problems = await self._wire.query(queries.pulls(numbers, others), **variables, **place.names)
+            more, problems = await self._query(queries.pulls(numbers, others), variables | place.names)
             rest = more.get("repository") or {}
             nodes |= dict(in_full(rest))
             unsure |= doubtful(rest, problems)
@@ -181,7 +195,7 @@ class Looker:
             info, last = page.get("pageInfo") or {}, str(nodes[-1].get("updatedAt") or "") if nodes else ""
             if not info.get("hasNextPage") or not left or last < (since or self._weeks_before(place.newest_end)):
                 break
-            data, _troubles = await self._wire.query(queries.MORE_ENDED, after=info["endCursor"], **place.names)
+            data, _ = await self._query(queries.MORE_ENDED, {"after": info["endCursor"], **place.names})
             page = (data.get("repository") or {}).get("ended") or {}
         for number in sorted(place.ended)[: max(0, len(place.ended) - _KEPT)]:
             del place.ended[number]

@@ -28,7 +28,7 @@ def request_of(node: Json, place: Place, demands: Protection | None, *, complete
     its readiness is made of could not be read."""
     us, state = place.us, str(node.get("state") or "").lower()
     body = str(node.get("body") or "")
-    ready = readiness(node, demands) if demands is not None and "mergeable" in node else None
+    ready = readiness(node, demands) if demands is not None and "commits" in node else None
     if ready is not None and not complete:
         ready = replace(ready, complete=False)
     return PullRequest(
@@ -105,6 +105,16 @@ def in_full(found: Json) -> Iterator[tuple[int, Json]]:
             yield from ((int(node["number"]), node) for node in value.get("nodes") or () if node)
         elif re.fullmatch(r"(pull\d+|other)_\d+", alias):
             yield int(value["number"]), value
+
+
+def has_holes(found: Json) -> bool:
+    """Whether a request that is there came as nothing, as it does where a field that it must have could not be given."""
+    for alias, value in found.items():
+        if re.fullmatch(r"(pull\d+|other)_\d+", alias) and value is None:
+            return True
+        if re.fullmatch(r"pulls\d+|open|ended", alias) and any(node is None for node in (value or {}).get("nodes") or ()):
+            return True
+    return False
 
 
 def doubtful(found: Json, troubles: Iterable[Trouble]) -> set[int]:

@@ -211,17 +211,29 @@ class Writer:
             await self.committer.move(Move(branch, request.head, new), *moves)
         except Refusal as refusal:
             there = await self.committer.branch(branch, request.base)
-            if there.oid != new:
+            if there.oid not in (new, request.head):
                 await self.committer.drop(*moves)
-                if there.oid != request.head:
-                    raise Moved(f"{self._place.path}: somebody pushed to {branch!r}") from None
-                raise Denied(f"{self._place.path}: GitHub does not let the branch {branch!r} be rewritten: {refusal}") from None
+                raise Moved(f"{self._place.path}: somebody pushed to {branch!r}") from None
+            if there.oid != new:
+                await self._alone(Move(branch, request.head, new), refusal, moves)
         self._fault("refresh:moved")
         known = self._place.known.get(request.number)
         if known is not None:
             fresh = replace(known, head=new, message=str(proposal.message), fork=onto, commits=1, check=None)
             self._place.known[request.number] = fresh
         return new
+
+    async def _alone(self, move: Move, refusal: Refusal, others: list[Move]) -> None:
+        """Move the branch by itself, where the other one may not be deleted in the same step."""
+        try:
+            if not others:
+                raise refusal
+            await self.committer.move(move)
+        except Refusal as error:
+            why = f"GitHub does not let the branch {move.branch!r} be rewritten: {error}"
+            raise Denied(f"{self._place.path}: {why}") from None
+        finally:
+            await self.committer.drop(*others)
 
     # -- closing
 

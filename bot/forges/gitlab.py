@@ -84,11 +84,9 @@ class GitLabForge:
         self._table = Table()
         self._checker = Checker(self._lane)
         self._reader = Reader(self._lane, archives or Archives(wire))
-        self._talker = Talker(self._lane, self._people, self._table, fault)
+        self._talker = Talker(self._lane, self._people, self._table, self._checker.settle, fault)
         self._branches = Branches(lambda: self.name, self._lane, self._people, self._checker)
-        self._writer = Writer(
-            lambda: self.name, self._lane, self._people, self._table, self._branches, self._talker.comment, fault
-        )
+        self._writer = Writer(lambda: self.name, self._lane, self._people, self._table, self._branches, self._talker.say, fault)
         self._lander = Lander(self._lane, self._table, self._fresh_settings, fault)
         self._project: Json | None = None
         self._read_at = 0.0

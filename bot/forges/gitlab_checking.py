@@ -17,7 +17,7 @@ from cachetools import LRUCache
 from bot.forges.base import ForgeError, Limited
 from bot.forges.gitlab_people import DEVELOPER, MAINTAINER, Us, role_of
 from bot.forges.gitlab_readiness import Answers, protection, readiness
-from bot.forges.gitlab_requests import head_of, is_open, request_of
+from bot.forges.gitlab_requests import Table, head_of, is_open, request_of
 from bot.forges.gitlab_session import Declined
 from bot.forges.gitlab_wire import Lane, quoted
 from rules.requests import PullRequest
@@ -151,6 +151,19 @@ class Checker:
         reading = Reading(key, request, approvals, reviewers, pipelines, commits, on_train, parents)
         self._readings[number] = reading
         return reading
+
+    async def settle(self, number: int, table: Table) -> None:
+        """Read a request again after a write of ours that leaves its branch alone: what we did ourselves is no news."""
+        old = self._readings.pop(number, None)
+        if old is None:
+            return
+        request = await self._single(number)
+        if request.get("sha") != old.request.get("sha") or not is_open(request):
+            return
+        key = (*(request.get(name) for name in _LISTED), *old.key[len(_LISTED) :])
+        approvals, reviewers = await self._approvals(number), await self._reviewers(request)
+        self._readings[number] = replace(old, key=key, request=request, approvals=approvals, reviewers=reviewers)
+        table.put(request)
 
     async def _single(self, number: int) -> Json:
         """A request by itself. GitLab begins to look at it when it is asked, and is often done a moment later."""

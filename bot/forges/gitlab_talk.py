@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from cachetools import LRUCache
 
-from bot.forges.base import Comment, Denied, Standing
+from bot.forges.base import Comment, Denied, ForgeError, Standing
 from bot.forges.gitlab_notes import Note, harmless
 from bot.forges.gitlab_people import People
 from bot.forges.gitlab_requests import Table, moment
@@ -34,28 +34,51 @@ class _Mine:
     note: Note
 
 
-class Talker:
-    """Notes and comments of one project."""
+Settle = Callable[[int, Table], Awaitable[None]]
 
-    def __init__(self, lane: Lane, people: People, table: Table, fault: Callable[[str], None]) -> None:
+
+class Talker:
+    """Notes and comments of one project. `settle` reads a request again after a note of ours."""
+
+    def __init__(self, lane: Lane, people: People, table: Table, settle: Settle, fault: Callable[[str], None]) -> None:
         self._lane = lane
         self._people = people
         self._table = table
+        self._settle = settle
         self._fault = fault
         self._mine: LRUCache[int, _Mine] = LRUCache(maxsize=500)
-        self._heard: LRUCache[int, tuple[object, list[Json]]] = LRUCache(maxsize=200)
+        self._heard: LRUCache[int, tuple[tuple[int | None, str | None], list[Json]]] = LRUCache(maxsize=200)
         self._doubted: set[int] = set()
         self._issue: tuple[int, str] | None = None
 
-    async def comment(self, request: PullRequest, text: str) -> None:
-        """Put a text into the first part of our note."""
+    async def say(self, request: PullRequest, text: str) -> int | None:
+        """Put a text into the first part of our note; how many notes that added, None where nothing was to change."""
         mine = await self._find(request)
-        await self._write(request, mine, mine.note.saying(text))
+        return await self._write(request, mine, mine.note.saying(text))
+
+    async def comment(self, request: PullRequest, text: str) -> None:
+        """The same, on a request that stays."""
+        if (added := await self.say(request, text)) is not None:
+            await self._settled(request.number, added)
 
     async def show(self, request: PullRequest, standing: Standing) -> None:
         """Put how the request stands into the second part."""
         mine = await self._find(request)
-        await self._write(request, mine, mine.note.showing(standing))
+        if (added := await self._write(request, mine, mine.note.showing(standing))) is not None:
+            await self._settled(request.number, added)
+
+    async def _settled(self, number: int, added: int) -> None:
+        """A note of ours is no news: neither about how the request stands nor of what people said."""
+        before, heard = self._state(number), self._heard.get(number)
+        try:
+            await self._settle(number, self._table)
+        except ForgeError:  # then the next look reads it all again
+            return
+        count, _ = after = self._state(number)
+        if heard is not None and heard[0] == before and count == (before[0] or 0) + added:
+            mine, us = self._mine[number], await self._people.us()
+            ours = {"id": mine.id, "author": {"id": us.id}, "body": str(mine.note)}
+            self._heard[number] = (after, [*(one for one in heard[1] if one.get("id") != mine.id), ours])
 
     async def _find(self, request: PullRequest) -> _Mine:
         """Our note on a request, looked for once."""
@@ -70,27 +93,28 @@ class Talker:
             self._mine[request.number] = mine
         return self._mine[request.number]
 
-    async def _write(self, request: PullRequest, mine: _Mine, note: Note) -> None:
+    async def _write(self, request: PullRequest, mine: _Mine, note: Note) -> int | None:
         if note == mine.note:
-            return
+            return None
         tail = f"/merge_requests/{request.number}/notes"
         number = mine.id
+        # Until it is known how this ends, it is not known how the note stands, or whether there is one.
+        self._mine.pop(request.number, None)
+        self._doubted.add(request.number)
         if number is not None:
-            self._mine.pop(request.number, None)
             try:
                 await self._lane.put(f"{tail}/{number}", {"body": str(note)})
             except Declined as declined:
                 if declined.status != 404:  # somebody removed it
                     raise
                 number = None
+        added = int(number is None)
         if number is None:
-            # Until it is known how this ends, it is not known whether there is a note.
-            self._mine.pop(request.number, None)
-            self._doubted.add(request.number)
             number = int((await self._lane.post(tail, {"body": str(note)}))["id"])
-            self._doubted.discard(request.number)
+        self._doubted.discard(request.number)
         self._fault("note:made")
         self._mine[request.number] = _Mine(number, note)
+        return added
 
     async def comments(self, request: PullRequest, since: datetime | None) -> Sequence[Comment]:
         """What people wrote after a moment, oldest first."""
@@ -118,16 +142,20 @@ class Talker:
 
     async def _heard_of(self, number: int) -> list[Json]:
         """The notes on a request, read again where its listing says that some are new."""
-        row = self._table.rows.get(number) or {}
-        state = (row.get("user_notes_count"), row.get("updated_at"))
+        state = self._state(number)
         if state[0] == 0:
-            return []
+            self._heard[number] = (state, [])
         kept = self._heard.get(number)
         if kept is not None and kept[0] == state and None not in state:
             return kept[1]
         notes = await self._notes(number)
         self._heard[number] = (state, notes)
         return notes
+
+    def _state(self, number: int) -> tuple[int | None, str | None]:
+        """How many notes a request has and when it last changed, by its newest listing."""
+        row = self._table.rows.get(number) or {}
+        return row.get("user_notes_count"), row.get("updated_at")
 
     async def _notes(self, number: int) -> list[Json]:
         return await self._lane.all(f"/merge_requests/{number}/notes", sort="asc", order_by="created_at")

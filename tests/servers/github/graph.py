@@ -4,6 +4,7 @@ it is asked for."""
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -37,7 +38,19 @@ class Graph:
         self.inline_limit = inline_limit
 
     def answer(self, query: str, variables: Mapping[str, Any]) -> Json:
-        result = graphql_sync(schema(), query, root_value=self._root(), variable_values=dict(variables))
+        unknown = sorted(name for name in self.world.ungiven if re.search(rf"\b{name}\b", query))
+        if unknown and self.world.ungiven_how == "unknown":
+            texts = [f"Field '{name}' doesn't exist on type 'X'" for name in unknown]
+            return {"errors": [{"message": text, "path": ["query"], "extensions": {"code": "undefinedField"}} for text in texts]}
+
+        def failing(following: Callable[..., Any], root: Any, info: Any, **said: Any) -> Any:
+            if info.field_name in self.world.ungiven:
+                raise GraphQLError("Something went wrong")
+            return following(root, info, **said)
+
+        middleware = [failing] if self.world.ungiven else None
+        said, root = dict(variables), self._root()
+        result = graphql_sync(schema(), query, root_value=root, variable_values=said, middleware=middleware)
         return shown(result)
 
     def _root(self) -> Json:
@@ -347,6 +360,8 @@ class Graph:
                 raise refused("UNPROCESSABLE", "Update is not a fast forward")
             if name.removeprefix("refs/heads/") in repo.locked_branches:
                 raise refused("UNPROCESSABLE", "Cannot update this protected ref.")
+            if set(new) == {"0"} and not self.world.deletes_by_graphql:
+                raise refused("UNPROCESSABLE", "afterOid is no commit")
             moves.append((name, new, old))
         if not repo.git.move_refs(moves):
             raise refused("UNPROCESSABLE", "A ref update failed")

@@ -50,6 +50,7 @@ class Rest:
             ("GET", f"{repo}/git/commits/{{sha}}", self.commit),
             ("POST", f"{repo}/git/commits", self.make_commit),
             ("POST", f"{repo}/git/refs", self.make_ref),
+            ("DELETE", f"{repo}/git/refs/{{ref:.+}}", self.delete_ref),
             ("GET", f"{repo}/tarball/{{ref}}", self.tarball),
             ("GET", f"{repo}/compare/{{basehead}}", self.compare),
             ("GET", f"{repo}/rules/branches/{{branch}}", self.rules),
@@ -192,6 +193,14 @@ class Rest:
         if not repo.git.set_ref(wish["ref"], wish["sha"], "0" * 40):
             raise Answer(422, "Reference update failed")
         return web.json_response(payloads.ref(self, repo, wish["ref"], wish["sha"]), status=201)
+
+    async def delete_ref(self, request: web.Request, viewer: Viewer) -> web.Response:
+        repo, ref = self._writable(request, viewer), f"refs/{request.match_info['ref']}"
+        if repo.git.resolve(ref) is None or ref.removeprefix("refs/heads/") in repo.locked_branches:
+            raise Answer(422, "Reference does not exist")
+        repo.git.delete_ref(ref)
+        self.world.sync(repo, viewer.account)
+        return web.Response(status=204)
 
     async def tarball(self, request: web.Request, viewer: Viewer) -> web.Response:
         repo, ref = self._repo(request, viewer), request.match_info["ref"]

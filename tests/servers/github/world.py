@@ -176,6 +176,9 @@ class World:
         self.installations: dict[int, dict[str, Any]] = {}
         self.conversions: dict[str, dict[str, Any]] = {}
         self.ids = itertools.count(1000)
+        self.deletes_by_graphql = True
+        self.ungiven: frozenset[str] = frozenset()  # fields that this server does not know, or cannot give
+        self.ungiven_how: Literal["unknown", "failing"] = "unknown"
 
     # -- making things
 
