@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from bot.registries.base import Description
 from rules.images import canonical
-from rules.policies import choose
+from rules.policies import choose, words
 from rules.policies.base import Candidate, Choice, Choosing, Need, Question, Stood
 
 _ROUNDS = 40  # a policy asks for one fallback candidate a round, and gives up after a dozen
@@ -68,6 +68,19 @@ class Chooser:
         if choosing.min_age:
             known = await self._ages(image, tags)
         question = Question(choosing, tag, tags, self.now, current_digest=digest, known=known, upstream=upstream)
+        choice = await self._answer(image, question)
+        if choice.chosen is None and digest is not None and choosing.policy not in ("digest", "none"):
+            return await self._beside(image, question, choice)
+        return choice
+
+    async def _beside(self, image: str, question: Question, choice: Choice) -> Choice:
+        """A choice that leaves the tag, where the digest beside it is followed: new content has to serve what the old one does.
+        Its age is judged with the places (`rules.updates`)."""
+        followed = replace(question.choosing, policy="digest", min_age=timedelta(0))
+        same = await self._answer(image, replace(question, choosing=followed, known={}, unknown=frozenset()))
+        return replace(choice, code=same.code, detail=same.detail) if same.code in words.HELD else choice
+
+    async def _answer(self, image: str, question: Question) -> Choice:
         ask: Callable[[Question], Choice | Need] = choose
         for _ in range(_ROUNDS):
             match ask(question):

@@ -26,8 +26,6 @@ if TYPE_CHECKING:  # the configuration knows the merge rule, which knows updates
 
 KIND_ORDER: tuple[UpdateKind, ...] = ("pin", "digest", "build", "patch", "minor", "major")
 UNKNOWN = Candidate("")
-# Here the policy has looked at the digest of the tag that stands there, and does not want it (yet).
-_JUDGED_DIGESTS = frozenset(("digest", code) for code in words.HELD | {"digest-same"})
 ROLLBACK = "rollback"
 """The policy of an update that goes back (`rules.rollbacks`)."""
 IN_PIECES = "its tag is not written in one piece, so it cannot be changed without guessing"
@@ -184,10 +182,15 @@ def _moves(subject: Subject, choice: Choice) -> Iterator[tuple[str, UpdateKind |
     """The tags to stand there, each for an update of its own."""
     if choice.chosen is not None:
         yield choice.chosen, choice.kind
-    elif subject.wants_digest and subject.tag is not None and (subject.choosing.policy, choice.code) not in _JUDGED_DIGESTS:
+    elif subject.wants_digest and subject.tag is not None and not _is_held(subject.tag, choice):
         yield subject.tag, "digest" if subject.digest else "pin"
     if choice.major is not None:
         yield choice.major, "major"
+
+
+def _is_held(tag: str, choice: Choice) -> bool:
+    """Whether the new content of the tag that stands there was looked at, and may not be taken, or not yet."""
+    return choice.code == "digest-same" or (choice.code in words.HELD and choice.detail.partition(" ")[0] == tag)
 
 
 def _follows_digest(subject: Subject, choice: Choice, tag: str) -> bool:

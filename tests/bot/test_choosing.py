@@ -179,6 +179,23 @@ async def test_a_digest_that_lacks_a_platform_is_not_followed() -> None:
     assert words.of_choice(choice) == "latest is not there for linux/arm64"
 
 
+@pytest.mark.parametrize(
+    ("serves", "code"), [(BOTH, "nothing-newer-alike"), (ONE, "held-platforms-missing"), (None, "held-platforms-unknown")]
+)
+async def test_new_content_under_a_tag_that_stays_has_to_serve_every_platform(serves: str | None, code: str) -> None:
+    registry = Registry({"1.2.3": serves})
+    choice = await ask(registry, "1.2.3", "sha256:0123")
+    assert (choice.chosen, choice.code) == (None, code)
+    if code.startswith("held"):
+        assert choice.detail.startswith("1.2.3")
+
+
+async def test_content_that_stays_is_not_read() -> None:
+    registry = Registry({"1.2.3": BOTH})
+    await ask(registry, "1.2.3", "sha256:1.2.3")
+    assert registry.asked == ["tags", "digest 1.2.3"]
+
+
 async def test_a_policy_that_keeps_asking_is_a_fault() -> None:
     from bot import choosing
     from rules.policies.base import Need

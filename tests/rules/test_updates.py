@@ -80,6 +80,12 @@ def test_a_digest_that_its_policy_holds_back_is_not_taken_all_the_same(code: str
     assert [type(one).__name__ for one in found] == [expected]
 
 
+def test_the_digest_of_the_tag_is_followed_while_a_newer_tag_is_held_back() -> None:
+    held = Choice(None, None, "held-too-young", "1.4.2 3d")
+    found = updates(subject(f"image: acme/web:1.4.1@{DIGEST}"), held, {"1.4.1": Candidate("1.4.1", OTHER)}, NOW)
+    assert told(found) == [(f"1.4.1@{OTHER}", "digest")]
+
+
 @pytest.mark.parametrize(
     ("line", "pin", "choice", "expected"),
     [
