@@ -41,15 +41,40 @@ async def test_what_did_not_change_is_not_sent(tmp_path: Path) -> None:
         request = await gitlab.opened()
         gitlab.server.forget()
         await gitlab.forge.show(request, WAITS)
-        assert len(gitlab.server.log) == 1  # a request without notes is not searched
+        # A request without notes is not searched. What the note itself moved is read at once.
+        assert [line.split(" ")[0] for line in gitlab.server.log] == ["POST", "GET", "GET"]
         for _ in range(3):
             await gitlab.forge.show(request, WAITS)
-        assert len(gitlab.server.log) == 1
+        assert len(gitlab.server.log) == 3
+        gitlab.server.forget()
+        await gitlab.forge.look()
+        assert await gitlab.forge.comments(request) == []
+        assert len(gitlab.server.log) == 3
         forge = gitlab.again()
         await forge.look()
         gitlab.server.forget()
         await forge.show(request, WAITS)
         assert len(gitlab.server.log) == 1  # the note is looked for, once
+
+
+async def test_what_people_do_while_our_note_is_written_is_seen(tmp_path: Path) -> None:
+    async with setting(tmp_path) as gitlab:
+        request = await gitlab.opened()
+        acts = [
+            lambda: gitlab.server.approve(gitlab.merge(), "ada"),
+            lambda: gitlab.server.note(gitlab.merge(), gitlab.server.user("ada"), "@tagboat hold"),
+        ]
+        for pattern, after in (("/notes", False), ("/notes", True), ("/approvals$", False), ("/approvals$", True)):
+            for method in ("POST", "PUT", "GET"):
+                gitlab.server.rules = [Rule(method, pattern, lambda: [act() for act in acts] and None, after=after)]
+                gitlab.merge().approved_by.clear()
+                known = len(await gitlab.forge.comments(request))
+                await gitlab.forge.show(request, Standing("wait", f"{pattern} {after} {method}"))
+                hit = gitlab.server.rules[0].times == 0
+                seen = (await gitlab.seen()).readiness
+                assert seen is not None
+                assert [one.user for one in seen.reviews] == (["ada"] if hit else [])
+                assert len(await gitlab.forge.comments(request)) == known + hit
 
 
 async def test_a_note_that_somebody_removed_is_written_again(tmp_path: Path) -> None:
