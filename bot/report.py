@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import chain
 from typing import Literal
 
 from bot.forges.base import Standing
 from rules.formats.base import Occurrence
-from rules.proposals import Wishes
+from rules.policies.base import Choice
+from rules.proposals import Proposal, Wishes
 from rules.requests import PullRequest
+from rules.updates import Stay, Update
 
 Kind = Literal["opened", "refreshed", "closed", "left", "landed", "pushed", "waiting", "blocked", "would", "trouble"]
 
@@ -72,3 +74,27 @@ class Report:
         staying = (stay.wake for wish in self.wishes for stay in wish.stays)
         withheld = (one.wake for wish in self.wishes for one in wish.withheld)
         return min((moment for moment in chain(noted, staying, withheld) if moment), default=None)
+
+
+def lasting(wishes: Iterable[Wishes]) -> tuple[Wishes, ...]:
+    """Wishes as they are kept after a pass: without file contents, and without the candidates that lost, which hold whole listings
+    in memory."""
+    slim: dict[int, Choice] = {}
+
+    def choice(one: Choice) -> Choice:
+        return slim.setdefault(id(one), replace(one, candidates=()))
+
+    def update(one: Update) -> Update:
+        return replace(one, choice=choice(one.choice))
+
+    def stay(one: Stay) -> Stay:
+        held = update(one.held) if one.held else None
+        return replace(one, choice=choice(one.choice) if one.choice else None, held=held)
+
+    def proposal(one: Proposal) -> Proposal:
+        left_out = tuple(map(stay, one.left_out))
+        return replace(one, files=(), updates=tuple(map(update, one.updates)), left_out=left_out)
+
+    return tuple(
+        replace(wish, proposals=tuple(map(proposal, wish.proposals)), stays=tuple(map(stay, wish.stays))) for wish in wishes
+    )

@@ -18,7 +18,7 @@ from bot.passes.facts import Witness
 from bot.passes.hearing import Hearing
 from bot.passes.landing import Candidate, Lander, Verdict, conflicting
 from bot.passes.tools import Tools
-from bot.report import Report
+from bot.report import Report, lasting
 from rules.merging import Block, Merge, Skip, UpdateBranch, Wait
 from rules.messages import left_to_you
 from rules.messages.dashboard import dashboard
@@ -137,7 +137,7 @@ class Pass:
         decided, report = self._decided, self._report
         if decided is None:
             return
-        report.wishes, report.requests = decided.wishes, decided.seen.look.requests
+        report.wishes, report.requests = lasting(decided.wishes), decided.seen.look.requests
         report.places = tuple(place for view in decided.seen.views for place in view.occurrences)
         report.standings = {number: verdict.standing for number, verdict in self._verdicts.items()}
         for verdict in self._verdicts.values():

@@ -316,3 +316,14 @@ async def test_no_branch_is_brought_up_to_date_for_a_landing_that_will_not_be() 
     assert "nothing lands with `mode: propose`" in reasons(report, "waiting")[0]
     await here.run()
     assert here.forge.effects == ["refresh 1"]
+
+
+async def test_a_report_holds_no_listing() -> None:
+    """A server keeps the report of each of its repositories."""
+    here = await bay(MemoryForge(files(2)))
+    here.shelf.images["acme/app1"] = ("1.0.0",)
+    report = await here.run()
+    (wish,) = report.wishes
+    assert [one.files for one in wish.proposals] == [()]
+    choices = [update.choice for one in wish.proposals for update in one.updates] + [stay.choice for stay in wish.stays]
+    assert [len(choice.candidates) for choice in choices if choice] == [0, 0]
