@@ -77,7 +77,7 @@ class Report:
 
 
 def lasting(wishes: Iterable[Wishes]) -> tuple[Wishes, ...]:
-    """Wishes as they are kept after a pass: without file contents, and without candidates that lost, which hold whole listings."""
+    """Wishes as they are kept after a pass: without file contents and candidates that lost, which hold whole listings."""
     slim: dict[int, Choice] = {}
 
     def choice(one: Choice) -> Choice:
