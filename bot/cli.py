@@ -28,6 +28,7 @@ COMMANDS = {
     "merge": ("bot.commands.merge:merge", "Let a request land, by your word."),
     "close": ("bot.commands.close:close", "Close a request and skip its version."),
     "worker": ("bot.commands.worker:worker", "One more worker on PostgreSQL."),
+    "ledger": ("bot.commands.ledger:ledger", "The care of the ledger: backup, migrate."),
     "push": ("bot.commands.push:push", "Tell a server that an image was just pushed."),
     "decide": ("bot.commands.decide:decide", "Try a merge rule on facts from standard input."),
     "doctor": ("bot.commands.doctor:doctor", "Prove that no landing starts a CI loop in this repository."),

@@ -68,8 +68,14 @@ class Service:
 
     @classmethod
     async def start(cls, app: App, *, at_once: int = 8, fresh: bool = True) -> Service:
-        """Begin to work: the repositories are listed, and each is looked at within a tenth of the interval (unless `fresh` is
-        false: then when its time has come). Raises LedgerError, or UsageError where a part is not installed."""
+        """Prepare and begin."""
+        service = await cls.prepare(app, at_once=at_once)
+        await service.begin(fresh=fresh)
+        return service
+
+    @classmethod
+    async def prepare(cls, app: App, *, at_once: int = 8) -> Service:
+        """All parts, none of them at work. Raises LedgerError, or UsageError where a part is not installed."""
         shelf = await Shelf.open(app.ledger)
         service = cls(app, await Notebook.open(app.ledger), shelf, Metrics(app.registries))
         service.summaries = Summaries(shelf)
@@ -77,15 +83,19 @@ class Service:
         service.timer = Timer(service.ask, shelf, every=app.settings.scan_every, now=app.clock, **leads)
         service.inbox = Inbox(service.notebook, service.ask, service.refresh, app.clock)
         service.messenger = Messenger(app.settings.notify, service.notebook, app.clock)
-        await service.inbox.start()
-        await service.work.start()
-        await service.refresh(sooner=fresh)
-        service._tasks = [
-            asyncio.create_task(service.timer.run(), name="timer"),
-            asyncio.create_task(service._keep_house(), name="housekeeping"),
-        ]
-        service.ready = True
         return service
+
+    async def begin(self, *, fresh: bool = True) -> None:
+        """Begin to work: the repositories are listed, and each is looked at within a tenth of the interval (unless `fresh` is
+        false: then when its time has come). Raises LedgerError."""
+        await self.inbox.start()
+        await self.work.start()
+        await self.refresh(sooner=fresh)
+        self._tasks = [
+            asyncio.create_task(self.timer.run(), name="timer"),
+            asyncio.create_task(self._keep_house(), name="housekeeping"),
+        ]
+        self.ready = True
 
     def _choose_parts(self, at_once: int) -> dict[str, Callable[[], Awaitable[bool]]]:
         """In one process: its own queue and timer. On PostgreSQL: the queue that is shared, and one timer for all."""

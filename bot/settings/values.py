@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import ClassVar, Literal
+from urllib.parse import urlsplit
 
 from bot.forges.base import ForgeKind
+from bot.registries.base import Credentials
 from bot.registries.pool import RegistryAccess
 from bot.settings.secrets import Secret
 from rules.config import Layer, Limits
@@ -98,6 +101,7 @@ _PERMISSIONS = {
     "contents": "write",
     "issues": "write",
     "members": "read",
+    "merge_queues": "read",
     "metadata": "read",
     "packages": "read",
     "pull_requests": "write",
@@ -107,9 +111,12 @@ _EVENTS = (
     "check_run",
     "check_suite",
     "issue_comment",
+    "merge_group",
+    "package",
     "pull_request",
     "pull_request_review",
     "push",
+    "registry_package",
     "repository",
     "status",
 )
@@ -151,3 +158,27 @@ class Settings:
     hooks: tuple[Hook, ...] = ()
     github_app: Manifest = field(default_factory=Manifest)
     missing: tuple[Finding, ...] = ()
+
+    def secrets(self) -> Iterator[str]:
+        """Every secret in it, to be masked wherever one turns up. A URL's password is one by itself too."""
+        for found in _secrets(self):
+            yield found
+            with suppress(ValueError):
+                yield urlsplit(found).password or ""
+
+
+def _secrets(value: object) -> Iterator[str]:
+    match value:
+        case Secret():
+            if not value.missing:
+                yield value.reveal()
+        case Credentials():
+            yield from (one for one in (value.password, value.identity_token) if one)
+        case tuple():
+            for one in value:
+                yield from _secrets(one)
+        case _ if is_dataclass(value) and not isinstance(value, type):
+            for part in fields(value):
+                yield from _secrets(getattr(value, part.name))
+        case _:
+            pass

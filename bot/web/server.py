@@ -9,6 +9,7 @@ repeated in an answer or a log.
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from http import HTTPStatus
@@ -55,10 +56,22 @@ def application(service: Service) -> web.Application:
 
 async def serve(app: web.Application, host: str, port: int) -> web.AppRunner:
     """Listen. Access is not logged: some senders carry their secret in the address."""
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=5.0, keepalive_timeout=30.0)
+    runner = _runner(app, 5.0)
     await runner.setup()
     await web.TCPSite(runner, host or None, port, backlog=1024).start()
     return runner
+
+
+async def listen(app: web.Application, port: socket.socket, *, patience: float = 5.0) -> web.AppRunner:
+    """The same on a port that is bound already. Answers that are under way when it closes have `patience` seconds."""
+    runner = _runner(app, patience)
+    await runner.setup()
+    await web.SockSite(runner, port, backlog=1024).start()
+    return runner
+
+
+def _runner(app: web.Application, patience: float) -> web.AppRunner:
+    return web.AppRunner(app, access_log=None, shutdown_timeout=patience, keepalive_timeout=30.0)
 
 
 async def _github(request: web.Request) -> web.Response:
@@ -129,6 +142,8 @@ async def _outcome(request: web.Request, service: Service, read: Read) -> tuple[
         return HTTPStatus.UNAUTHORIZED, "the secret or signature is missing or wrong"
     except BadWebhook as error:
         return HTTPStatus.BAD_REQUEST, str(error)
+    if not service.ready:
+        return HTTPStatus.SERVICE_UNAVAILABLE, "the server begins or stops; send it again"
     try:
         fresh = await service.inbox.take(hints)
     except (LedgerError, Full):

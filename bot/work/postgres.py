@@ -79,7 +79,7 @@ class PostgresWork:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         heartbeat: float = 5.0,
         dead_after: float = 20.0,
-        grace: float = 15.0,
+        grace: float = 11.0,
     ) -> None:
         self._run = run
         self._at_once = at_once
@@ -135,7 +135,7 @@ class PostgresWork:
             self._cut |= bool(late)
             for task in late:
                 task.cancel()
-            await asyncio.wait(self._tasks, timeout=5)
+            await asyncio.wait(self._tasks, timeout=2)
         await self._app.close_async()
         return not self._cut
 

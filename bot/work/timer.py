@@ -54,11 +54,10 @@ class Timer:
 
     async def first(self, repositories: Iterable[str], *, sooner: bool = False) -> None:
         """Repositories that are new here (with `sooner`: all of these): each is looked at within the first tenth of an interval,
-        one after the other."""
-        now = self._now()
-        await self._shelf.first(
-            {name: now + self._every * _share(name) / 10 for name in repositories}, "first look", sooner=sooner
-        )
+        one after the other; where they are few, within as many seconds."""
+        names, now = list(repositories), self._now()
+        spread = min(self._every / 10, timedelta(seconds=len(names)))
+        await self._shelf.first({name: now + spread * _share(name) for name in names}, "first look", sooner=sooner)
         self._changed.set()
 
     async def after(self, repository: str, outcome: Outcome, now: datetime) -> datetime:

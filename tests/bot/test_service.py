@@ -1,0 +1,161 @@
+"""Several services on one PostgreSQL: what one found all of them show, a tag list that one read serves all; a restart forgets
+nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from bot.app import App
+from bot.demo.world import World
+from bot.forges.base import Standing
+from bot.report import Note, Report
+from bot.service import Service
+from bot.settings import load
+from bot.shelf import Shelf
+from bot.summaries import RequestRow, Summaries, Summary, keep, summary
+from bot.terminal import UsageError
+from bot.web.pages import views
+from bot.web.senders.base import Hint
+from rules.merging import Condition
+
+NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
+
+
+@pytest_asyncio.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    made = World(tmp_path)
+    await made.start()
+    yield made
+    await made.stop()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def state(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/t.db" if request.param == "sqlite" else str(request.getfixturevalue("database"))
+
+
+@asynccontextmanager
+async def service(world: World, state: str, *, fresh: bool = False) -> AsyncIterator[Service]:
+    lines = world.settings.read_text().partition("state:")[0] + "state: {env: STATE}\n"
+    world.settings.write_text(lines)
+    async with await App.open(load(world.settings, {"STATE": state})) as app:
+        made = await Service.start(app, fresh=fresh)
+        try:
+            yield made
+        finally:
+            assert await made.stop(10)
+
+
+async def passed(one: Service) -> None:
+    """Let a pass over every repository run, somewhere."""
+    for key in one.berths:
+        await one.ask(key, "test")
+    async with asyncio.timeout(30):
+        await one.work.idle()
+
+
+async def test_a_restart_forgets_nothing_of_what_pages_show(world: World, state: str) -> None:
+    async with service(world, state) as before:
+        await passed(before)
+        shown = await views.shown(before)
+        rows, requests, places = views.repositories(shown), views.requests(shown), views.places(shown)
+        await before.gauge()
+    assert [one.title for one in requests] == ["Update prod: 3 images in envs/prod"]
+    assert requests[0].standing.decision == "wait"
+    assert len(places) == rows[0].places > 3
+    async with service(world, state) as after:
+        shown = await views.shown(after)
+        assert views.requests(shown) == requests
+        assert views.places(shown) == places
+        (row,) = views.repositories(shown)
+        assert (row.looked, row.next_look) == (rows[0].looked, rows[0].next_look)
+        await after.gauge()
+        assert after.metrics.open._value.get() == before.metrics.open._value.get() == 1
+        assert after.metrics.passes.labels("changed")._value.get() == 0, "no pass was needed for it"
+
+
+async def test_what_one_process_found_all_of_them_show_and_its_tag_lists_serve_all(world: World, database: str) -> None:
+    asked = world.registry.requests
+    async with service(world, database) as one:
+        await passed(one)
+        listed = asked["GET tags"]
+        assert listed > 0
+        async with service(world, database) as two:
+            assert [each.title for each in views.requests(await views.shown(two))] == ["Update prod: 3 images in envs/prod"]
+            await one.work.stop(10)
+            await passed(two)
+            assert asked["GET tags"] == listed, "the second process used the lists of the first"
+            # News of one image: it alone is read again, and the pass knows the new tag.
+            tag = await world.build()
+            image = f"{world.registry.host}/harbour/shop"
+            assert await two.inbox.take([Hint("image", "pushed", image=image, tag=tag, delivery="1")]) == 1
+            async with asyncio.timeout(30):
+                await two.work.idle()
+            assert asked["GET tags"] == listed + 1
+            assert tag is not None
+            assert tag in await world.message("main")
+
+
+async def test_of_two_processes_one_keeps_the_time_and_the_other_takes_it_over(database: str) -> None:
+    from bot.work.leading import Leadership
+
+    one, two = Leadership(database), Leadership(database)
+    assert [await one(), await two(), await one(), await two()] == [True, False, True, False]
+    await one.close()
+    async with asyncio.timeout(10):
+        while not await two():  # noqa: ASYNC110 (the database notices a moment later)
+            await asyncio.sleep(0.02)
+    assert not await one()
+    await one.close()
+    await two.close()
+
+
+async def test_a_pass_that_could_not_look_keeps_what_was_known_and_says_so(tmp_path: Path, world: World) -> None:
+    async with service(world, f"sqlite:///{tmp_path}/t.db") as running:
+        await passed(running)
+        (key,) = running.berths
+        before = (await running.summaries.current())[key]
+        blind = Report(before.name)
+        blind.add("trouble", "", "the forge answers 502")
+        await keep(running.shelf, summary(key, "git", blind, running.app.clock(), before))
+        after = (await running.summaries.current())[key]
+        assert after.places == before.places
+        assert after.requests == before.requests
+        assert [note.reason for note in after.troubles] == ["the forge answers 502"]
+        assert views.repositories(await views.shown(running))[0].worst == "wrong"
+
+
+async def test_how_a_request_stands_is_kept_with_every_condition(tmp_path: Path, world: World) -> None:
+    standing = Standing(
+        "wait",
+        "for checks",
+        (Condition("checks", False, "a check failed"), Condition("age", None, "young"), Condition("open", True, "open")),
+    )
+    row = RequestRow("git:a", "a", 7, "Update web", "https://x/7", "main", NOON, standing, ("web",))
+    note = Note("trouble", "a.yaml:3", "no answer", "web", wake=NOON)
+    made = Summary("git:a", "a", "git", NOON, requests=(row,), troubles=(note,), waiting=1)
+    async with service(world, f"sqlite:///{tmp_path}/t.db") as running:
+        await keep(running.shelf, made)
+        assert (await running.summaries.current())["git:a"] == made
+
+
+async def test_a_summary_that_another_version_wrote_is_passed_over(tmp_path: Path, world: World) -> None:
+    async with service(world, f"sqlite:///{tmp_path}/t.db") as running:
+        await Shelf(running.app.ledger).keep_summary("git:other", 1.0, b'{"colour": "red"}')
+        assert "git:other" not in await Summaries(running.shelf).current()
+
+
+async def test_without_the_extra_postgresql_is_refused_by_name(
+    world: World, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "bot.work.postgres", None)
+    with pytest.raises(UsageError, match=r"tagboat\[postgres\]"):
+        async with service(world, database):
+            pass
