@@ -42,6 +42,7 @@ SKIP: Skip | None = Skip(
 _FILE = re.compile(
     r"(?:.*/)?[^/]*\.gitlab-ci\.ya?ml|\.gitlab/.*\.ya?ml|(?:.*/)?(?:\.?ci|gitlab-ci|\.gitlab-ci)/.*\.ya?ml|(?:.*/)?gitlab-ci[^/]*\.ya?ml"
 )
+_BUILDS = re.compile(r"build|docker|kaniko|devops|image|deploy", re.IGNORECASE)  # among GitLab's own templates
 _MANUAL = "it waits for a person (`when: manual`)"
 _KEYWORDS = {
     "pushes": "push",
@@ -85,6 +86,9 @@ def _names(repository: str | None) -> dict[str, tuple[str, ...]]:
 
 def _jobs(tree: Tree, names: Mapping[str, Any]) -> Iterator[Job]:
     for outside in tree.outside:
+        if outside.what.startswith("template ") and not _BUILDS.search(outside.what):
+            yield Job(f"include {outside.what}", outside.line, Work(effects=of_words(outside.what)))
+            continue
         yield Job(f"include {outside.what}", outside.line, Work(opaque=outside.what, effects=of_words(outside.what)), rule=None)
     shared = {
         key: (value,) for _, document in reversed(tree.documents) for key, value in plain(document.get("variables")).items()

@@ -62,6 +62,7 @@ class Tree:
     files: Mapping[str, bytes]
     documents: list[tuple[str, Node]] = field(default_factory=list)
     outside: list[Outside] = field(default_factory=list)
+    _found: dict[tuple[str, ...], Found] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, files: Mapping[str, bytes], root: str = ROOT) -> Tree:
@@ -109,6 +110,12 @@ class Tree:
 
     def get(self, *keys: str) -> Found:
         """A value by its place, from the first file that has it."""
+        found = self._found.get(keys)
+        if found is None:
+            found = self._found[keys] = self._get(keys)
+        return found
+
+    def _get(self, keys: tuple[str, ...]) -> Found:
         for file, document in self.documents:
             node = document.get(*keys)
             if node:

@@ -71,7 +71,11 @@ class Case:
         jobs = [job for pipeline in world.pipelines for job in pipeline.jobs]
         ours = [image for image in self.places if any(world.ground.builds(job, image).answer != "no" for job in jobs)]
         if ours:
-            return [replace(whole, images=(image,), paths=self.places[image]) for image in ours]
+            # Images that stand in the same files are alike.
+            together: dict[tuple[str, ...], list[str]] = {}
+            for image in ours:
+                together.setdefault(self.places[image], []).append(image)
+            return [replace(whole, images=tuple(images), paths=paths) for paths, images in together.items()]
         every = tuple(dict.fromkeys(path for paths in self.places.values() for path in paths))
         return [replace(whole, paths=every)]
 

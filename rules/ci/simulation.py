@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from rules.ci.base import Event, Job, Pipeline, Start, either, every
 from rules.ci.builds import Evidence, Ground
@@ -34,11 +35,9 @@ def outcome(pipeline: Pipeline, events: Iterable[Event], images: Sequence[str], 
     runs: set[str] = set()
     effects: set[str] = set()
     for event in events:
-        start = pipeline.start(event)
-        ran = {job.name: every([start, pipeline.run(job, event)]) for job in pipeline.jobs}
-        told.append(_whole(start, ran.values()))
-        for job in pipeline.jobs:
-            run = ran[job.name]
+        start, ran = _told(pipeline, event)
+        told.append(_whole(start, ran))
+        for job, run in zip(pipeline.jobs, ran, strict=True):
             if run.answer == "no":
                 continue
             runs.add(job.name)
@@ -50,6 +49,15 @@ def outcome(pipeline: Pipeline, events: Iterable[Event], images: Sequence[str], 
     if found is not None and culprit is not None and culprit.answer == "unknown" and start.answer != "unknown":
         start = Start("unknown", culprit.reason, "unknown", culprit.line, culprit.fix)
     return Outcome(pipeline, start, found is not None, found, frozenset(runs), frozenset(effects))
+
+
+@lru_cache(maxsize=4096)
+def _told(pipeline: Pipeline, event: Event) -> tuple[Start, tuple[Start, ...]]:
+    """What an event does to a pipeline and to each of its jobs; asked again and again for other images and markers."""
+    start = pipeline.start(event)
+    if start.answer == "no":
+        return start, tuple(start for _ in pipeline.jobs)
+    return start, tuple(every([start, pipeline.run(job, event)]) for job in pipeline.jobs)
 
 
 def worst(outcomes: Iterable[Outcome]) -> Outcome:
