@@ -23,7 +23,7 @@ from rules.merging import Block, Merge, Skip, UpdateBranch, Wait
 from rules.messages import left_to_you
 from rules.messages.dashboard import dashboard
 from rules.plan import Close, Leave, Open, Refresh
-from rules.proposals import Wishes
+from rules.proposals import Proposal, Wishes
 from rules.requests import PullRequest, Push
 
 _ROUNDS = 200
@@ -162,7 +162,7 @@ def _candidates(decided: Decided, written: Mapping[str, PullRequest]) -> Iterato
                 continue
             case _:
                 assert_never(action)
-        if request is not None and not _clouded(request, decided.wishes):
+        if request is not None and not _clouded(request, proposal, decided.wishes):
             yield Candidate(request, proposal)
 
 
@@ -170,9 +170,11 @@ def _holds(request: PullRequest, fingerprint: str) -> bool:
     return request.edited_by_person or (request.record is not None and request.record.fingerprint == fingerprint)
 
 
-def _clouded(request: PullRequest, wishes: tuple[Wishes, ...]) -> bool:
+def _clouded(request: PullRequest, proposal: Proposal, wishes: tuple[Wishes, ...]) -> bool:
     """Whether something that the request is for could not be read. (What it says of itself can only keep it from landing.)"""
-    places = [(file, image) for file, image, _, _ in request.record.targets] if request.record else []
+    places = {(update.occurrence.file, update.occurrence.image) for update in proposal.updates}
+    if request.record is not None:
+        places |= {(file, image) for file, image, _, _ in request.record.targets}
     return any(
         trouble.covers(request.base, file, image) for wish in wishes for trouble in wish.troubles for file, image in places
     )
