@@ -59,7 +59,7 @@ class Archives:
             self._taken.append(now)
             try:
                 query = {"sha": commit, "include_lfs_blobs": "false"}
-                return (await lane.ask("get", "/repository/archive.tar.gz", query, limit=ARCHIVE_LIMIT)).body
+                return (await lane.ask("get", "/repository/archive.tar.gz", query, limit=ARCHIVE_LIMIT, rare=True)).body
             except ForgeError:
                 return None
 

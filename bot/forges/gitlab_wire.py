@@ -97,8 +97,10 @@ class Wire:
         *,
         again: bool | None = None,
         limit: int = JSON_LIMIT,
+        rare: bool = False,
     ) -> Answer:
-        """One request. `again`: it may be said twice without harm; reading and deleting always may.
+        """One request. `again`: it may be said twice without harm; reading and deleting always may. `rare`: GitLab counts such
+        requests by themselves, so that too many of them (429) say nothing of the others.
 
         Raises Declined for a status that is no success, else Unreachable, Limited or Denied."""
         safe = method in _SAFE if again is None else again
@@ -110,6 +112,8 @@ class Wire:
                 raise
             except Trouble as trouble:
                 last = attempt + 1 == self.limits.attempts
+                if trouble.limited and rare:
+                    raise Declined(429, str(trouble)) from None
                 if trouble.limited:
                     self._hold(trouble.wait if trouble.wait is not None else 10.0)
                     if last:

@@ -13,7 +13,7 @@ from bot.forges.git_objects import blob_id
 from bot.forges.gitlab_reading import BLOB_LIMIT, _unpack
 from rules.proposals import FileChange
 from tests.bot.forges.gitlab_setting import BRANCH, setting, wish
-from tests.servers.gitlab import Rule, status
+from tests.servers.gitlab import Rule, limited, status
 
 
 async def test_a_tree_of_many_pages(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ async def test_archives_are_few_and_a_refused_one_is_no_harm(tmp_path: Path) -> 
     async with setting(tmp_path, files=files) as gitlab:
         tree = await gitlab.forge.tree(await gitlab.head())
         oids = {entry.oid for entry in tree.values()}
-        gitlab.server.rules.append(Rule("GET", "/archive", status(406)))
+        gitlab.server.rules += [Rule("GET", "/archive", status(406)), Rule("GET", "/archive", limited(600))]
         for _ in range(5):
             assert len(await gitlab.forge.blobs(oids)) == 90
         assert gitlab.server.counted[f"GET /projects/{gitlab.project.id}/repository/archive.tar.gz"] == 4
