@@ -30,4 +30,7 @@ def may_contain_marker(text: str) -> bool:
 
 def defuse(text: str) -> str:
     """The text with every skip token broken by an invisible character. Done twice is done once."""
-    return _TOKEN.sub(lambda match: match[0] + _BREAK, text)
+    # A break can make an end of what was the middle of a word: `ciskipci`.
+    while (broken := _TOKEN.sub(lambda match: match[0] + _BREAK, text)) != text:
+        text = broken
+    return text

@@ -142,7 +142,9 @@ class Job:
 
 
 class Pipeline(Protocol):
-    """What can be started by itself."""
+    """What can be started by itself. Each is a thing of its own: two that read alike are not the same."""
+
+    def __hash__(self) -> int: ...
 
     @property
     def system(self) -> str: ...

@@ -52,6 +52,7 @@ TOKENS = [
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
+@example("ciskipci")
 @settings(max_examples=400)
 def test_no_token_survives_being_defused(text: str) -> None:
     clean = tokens.defuse(text)
