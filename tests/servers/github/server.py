@@ -134,7 +134,11 @@ class GitHubServer:
             return web.json_response({"message": "Moved"}, status=redirect.status, headers={"Location": redirect.location})
         except web.HTTPFound as found:
             return web.Response(status=302, headers={"Location": found.location})
-        if self.judge is not None and isinstance(response, web.Response) and response.content_type == "application/json":
+        if (
+            self.judge is not None
+            and isinstance(response, web.Response)
+            and (response.status == 204 or response.content_type == "application/json")
+        ):
             said = json.loads(await request.text() or "null") if request.can_read_body else None
             self.judge(request.method, path, said, response.status, json.loads(response.text or "null"))
         return self._tagged(request, response)
