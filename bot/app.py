@@ -129,9 +129,11 @@ class App:
     async def _berths(self, row: Row) -> tuple[list[Berth], Report | None]:
         try:
             repositories = await row.host.repositories()
-        except ForgeError as error:
+        except UsageError:  # a secret that is needed is missing
+            raise
+        except Exception as error:
             report = Report(getattr(row.settings, "url", row.host.kind))
-            report.add("trouble", "", str(error))
+            report.add("trouble", "", str(error) if isinstance(error, ForgeError) else _defect(error))
             return [], report
         return [Berth(one.forge, self._terms(named=one.named), row.settings.mode) for one in repositories], None
 
@@ -157,9 +159,8 @@ class App:
         try:
             return await one_pass(berth.forge, berth.terms, tools)
         except Exception as error:
-            log.exception("a pass ended in a defect", repository=berth.name)
             report = Report(berth.name)
-            report.add("trouble", "", f"a defect in Tagboat: {type(error).__name__} (the log says more)")
+            report.add("trouble", "", _defect(error))
             return report
 
     async def run_all(self, names: Collection[str] = ()) -> AsyncIterator[Report]:
@@ -189,6 +190,12 @@ class App:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _defect(error: Exception) -> str:
+    """What people are told of an error that should not be; the log has the rest."""
+    log.error("a defect", exc_info=error)
+    return f"a defect in Tagboat: {type(error).__name__} (the log says more)"
 
 
 def clones(settings: Settings) -> Path:

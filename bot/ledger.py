@@ -18,6 +18,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from bot import ledger_tables as tables
 
@@ -79,7 +80,10 @@ class Ledger:
     @classmethod
     async def open(cls, url: str) -> Ledger:
         """Open the ledger at a URL (`sqlite:///path`, `sqlite://` in memory, `postgresql://…`), creating what is missing."""
-        engine = create_async_engine(_driver_url(url), pool_pre_ping=True)
+        driver = _driver_url(url)
+        # In memory there is one connection, which takes one transaction after the other.
+        alone = {"poolclass": AsyncAdaptedQueuePool, "pool_size": 1, "max_overflow": 0} if _is_in_memory(driver) else {}
+        engine = create_async_engine(driver, pool_pre_ping=True, **alone)
         if engine.dialect.name == "sqlite":
             event.listen(engine.sync_engine, "connect", _tune_sqlite)
         ledger = cls(engine)
@@ -316,6 +320,11 @@ def _driver_url(url: str) -> str:
             return parsed.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
         case other:
             raise LedgerError(f"state {_shown(url)}: {other!r} is not supported; use sqlite:///… or postgresql://…")
+
+
+def _is_in_memory(url: str) -> bool:
+    parsed = make_url(url)
+    return parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:")
 
 
 def _tune_sqlite(connection: Any, record: object) -> None:
