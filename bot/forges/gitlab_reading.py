@@ -1,9 +1,9 @@
 """Reading a project's files and history: trees, blobs, what a branch changes, who committed what.
 
-A tree comes in pages by keyset, a blob by its id, several at the same time. Where very many blobs are wanted (the first look at
-a large project), one archive brings them all: each file of it is held against its id, since an archive may leave files out or
-write something else into them (`export-ignore`, `export-subst`), and what is missing is read by itself. GitLab.com gives five
-archives a minute, so at most four are asked for.
+A tree comes in pages by keyset, and that of a large project the next time by what changed in it; a blob comes by its id, several
+at the same time. Where very many blobs are wanted (the first look at a large project), one archive brings them all: each file of
+it is held against its id, since an archive may leave files out or write something else into them (`export-ignore`,
+`export-subst`), and what is missing is read by itself. GitLab.com gives five archives a minute, so at most four are asked for.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ _FILES_KEPT = 200_000  # of all trees together
 _UNPACKED_LIMIT = 1024 * 2**20
 _SMALL = 10  # files: compared by themselves; more of them by whole trees
 _SMALL_TREE = 100
+_LARGE_TREE = 300  # files: from here on a new tree is told by its difference to one that is known
+_FILES = frozenset({"100644", "100755", "120000"})
 # A larger file is handed on as what no reader takes for anything: a YAML file of this size is reported as too large.
 _TOO_LARGE = b"\0" * (BLOB_LIMIT + 1)
 
@@ -76,20 +78,41 @@ class Reader:
     async def tree(self, commit: str) -> Mapping[str, Entry]:
         """Every file of a commit."""
         if commit not in self._trees:
-            query = {"ref": commit, "recursive": "true", "pagination": "keyset"}
-            try:
-                rows = await self._lane.all("/repository/tree", **query)
-            except Declined as declined:
-                if declined.status == 404:
-                    raise Moved(f"the commit {commit[:12]} is not there any more") from None
-                raise
-            found = {str(row["path"]): Entry(str(row["id"]), str(row["mode"])) for row in rows if row.get("type") != "tree"}
+            found = await self._grown(commit) or await self._listed(commit)
             if len(found) >= _FILES_KEPT // 2:
                 return found
             self._trees[commit] = found
         if commit not in self._recent:
             self._recent.append(commit)
         return self._trees[commit]
+
+    async def _listed(self, commit: str) -> Mapping[str, Entry]:
+        try:
+            rows = await self._lane.all("/repository/tree", ref=commit, recursive="true", pagination="keyset")
+        except Declined as declined:
+            if declined.status == 404:
+                raise Moved(f"the commit {commit[:12]} is not there any more") from None
+            raise
+        return {str(row["path"]): Entry(str(row["id"]), str(row["mode"])) for row in rows if row.get("type") != "tree"}
+
+    async def _grown(self, commit: str) -> Mapping[str, Entry] | None:
+        """The tree of a commit by what it changes in a large one that is known; None: it has to be listed."""
+        known = next((one for one in reversed(self._recent) if len(self._trees.get(one) or ()) > _LARGE_TREE), None)
+        diffs = await self._diffs(known, commit) if known is not None else None
+        if known is None or diffs is None or len(diffs) > _SMALL:
+            return None
+        tree, before = dict(self._trees[known]), {str(diff["old_path"]) for diff in diffs if not diff.get("new_file")}
+        after = {str(diff["new_path"]): str(diff.get("b_mode")) for diff in diffs if not diff.get("deleted_file")}
+        if before - tree.keys() or not set(after.values()) <= _FILES:
+            return None
+        oids = await asyncio.gather(*(self._file(path, commit) for path in after))
+        for path in before:
+            del tree[path]
+        for (path, mode), entry in zip(after.items(), oids, strict=True):
+            if entry is None:
+                return None
+            tree[path] = Entry(entry.oid, mode)
+        return tree
 
     async def blobs(self, oids: Collection[str]) -> dict[str, bytes]:
         """The contents of blobs by id."""
@@ -138,13 +161,16 @@ class Reader:
 
     async def _paths(self, fork: str, head: str) -> list[str]:
         """The paths that differ, where GitLab says so quickly and in full; else none."""
+        diffs = await self._diffs(fork, head) or []
+        return sorted({str(diff[side]) for diff in diffs for side in ("old_path", "new_path")})
+
+    async def _diffs(self, one: str, other: str) -> list[Json] | None:
+        """What differs between two commits; None where that cannot be told in full."""
         try:
-            found = await self._lane.get("/repository/compare", **{"from": fork, "to": head, "straight": "true"})
+            found = await self._lane.get("/repository/compare", **{"from": one, "to": other, "straight": "true"})
         except Declined:
-            return []
-        if found.get("compare_timeout"):
-            return []
-        return sorted({str(diff[side]) for diff in found.get("diffs") or () for side in ("old_path", "new_path")})
+            return None
+        return None if found.get("compare_timeout") or "diffs" not in found else list(found["diffs"] or ())
 
     async def _file(self, path: str, ref: str) -> Entry | None:
         """A file's blob and mode at a commit, without its content."""
@@ -158,7 +184,7 @@ class Reader:
             raise
         oid = answer.headers.get("x-gitlab-blob-id")
         if not oid or "x-gitlab-execute-filemode" not in answer.headers:
-            return (await self.tree(ref)).get(path)
+            return None
         return Entry(oid, "100755" if answer.headers["x-gitlab-execute-filemode"] == "true" else "100644")
 
     async def history(

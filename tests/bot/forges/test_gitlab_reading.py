@@ -30,6 +30,44 @@ async def test_a_tree_of_many_pages(tmp_path: Path) -> None:
         assert await gitlab.forge.tree(head) is tree
 
 
+CHANGES: list[tuple[str, dict[str, bytes | None], int | None]] = [
+    ("one file", {"apps/app-7.yaml": b"n: new\n"}, 2),
+    ("a few, one new, one gone", {"apps/app-7.yaml": b"x\n", "new.yaml": b"y\n", "apps/app-8.yaml": None}, 3),
+    ("nothing", {}, 1),
+    ("too many", {f"apps/app-{n}.yaml": b"x\n" for n in range(40)}, None),
+]
+
+
+@pytest.mark.parametrize(("files", "cost"), [row[1:] for row in CHANGES], ids=[row[0] for row in CHANGES])
+async def test_the_next_tree_of_a_large_project_is_told_by_what_changed(
+    tmp_path: Path, files: dict[str, bytes | None], cost: int | None
+) -> None:
+    there = {f"apps/app-{n}.yaml": f"n: {n}\n".encode() for n in range(420)}
+    async with setting(tmp_path, files=there) as gitlab:
+        await gitlab.forge.tree(await gitlab.head())
+        gitlab.server.push_as("ada", gitlab.project, "main", files, "More", mode="100755")
+        head = await gitlab.head()
+        gitlab.server.forget()
+        tree = await gitlab.forge.tree(head)
+        spent = len(gitlab.server.log)
+        fresh = gitlab.again()
+        await fresh.look()
+        assert tree == await fresh.tree(head)
+        assert spent == cost if cost is not None else spent > 4
+
+
+async def test_a_submodule_or_a_moved_file_is_listed_anew(tmp_path: Path) -> None:
+    there = {f"apps/app-{n}.yaml": f"n: {n}\n".encode() for n in range(420)}
+    async with setting(tmp_path, files=there) as gitlab:
+        first = await gitlab.head()
+        await gitlab.forge.tree(first)
+        ada, repo = gitlab.server.user("ada"), gitlab.repo
+        commit = repo.commit("Submodule", [first], ada.who, ada.who, {"sub": ("160000", first)})
+        gitlab.server.moved(gitlab.project, ada, "main", commit)
+        tree = await gitlab.forge.tree(await gitlab.head())
+        assert (tree["sub"].mode, tree["sub"].oid, len(tree)) == ("160000", first, 421)
+
+
 async def test_a_commit_that_is_not_there(tmp_path: Path) -> None:
     async with setting(tmp_path) as gitlab:
         await gitlab.head()
