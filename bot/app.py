@@ -20,6 +20,7 @@ from typing import Any, Self
 import structlog
 
 from bot.choosing import Listings
+from bot import logs
 from bot.forges.base import Forge, ForgeError, ForgeKind, Host
 from bot.ledger import Ledger
 from bot.looking import Memory
@@ -93,6 +94,8 @@ class App:
         fault: Callable[[str], None] = lambda point: None,
     ) -> App:
         """Open the ledger and the hosts. Raises LedgerError, or UsageError where a secret that is needed is missing."""
+        if not structlog.is_configured():
+            logs.configure()  # as it comes, its tracebacks show local variables
         state = settings.state.reveal()
         ledger = await Ledger.open(state)
         registries = Registries(settings.registries, cache=ledger)
