@@ -19,8 +19,8 @@ from typing import Any, Self
 
 import structlog
 
-from bot.choosing import Listings
 from bot import logs
+from bot.choosing import Listings
 from bot.forges.base import Forge, ForgeError, ForgeKind, Host
 from bot.ledger import Ledger
 from bot.looking import Memory
