@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import re2
-
 from rules.ci.tokens import compiled
 
 
@@ -62,7 +60,7 @@ def known(function: Callable[..., Any], *values: Any) -> Any:
         return UNKNOWN
     try:
         return function(*values)
-    except (TypeError, IndexError, AttributeError, OverflowError, re2.error) as error:
+    except (TypeError, IndexError, AttributeError, OverflowError, ValueError) as error:
         raise Failed(str(error)) from None
 
 

@@ -10,8 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-import re2
-
 from rules.ci.tokens import compiled
 
 _TOKENS = re.compile(
@@ -133,7 +131,7 @@ def _matches(pattern: str, value: Value) -> bool | None:
     flags = "".join(sorted(set(match[2]) & set("ims")))
     try:
         expression = compiled((f"(?{flags})" if flags else "") + match[1].replace("\\/", "/"))
-    except re2.error:
+    except ValueError:
         return None
     return value is not None and expression.search(value) is not None
 

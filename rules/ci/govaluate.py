@@ -14,8 +14,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import re2
-
 from rules.ci.govaluate_tokens import LEVELS, PREFIXES, Token, lex
 from rules.ci.govaluate_tokens import BadExpression as BadExpression
 from rules.ci.govaluate_tokens import Failed as Failed
@@ -190,7 +188,7 @@ def _same(left: Any, right: Any) -> bool:
 def _matches(text: str, pattern: str) -> bool:
     try:
         return compiled(pattern).search(text) is not None
-    except re2.error as error:
+    except ValueError as error:
         raise Failed(f"{pattern!r} is not a regular expression ({error})") from None
 
 

@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
-import re2
-
 from rules.ci import gjson, govaluate
 from rules.ci.base import Start
 from rules.ci.nodes import Node
@@ -133,7 +131,7 @@ def _compared(kind: str, found: gjson.Found, values: tuple[str, ...], comparator
             return False
         try:
             return any((compiled(value).search(found.text) is not None) == (comparator == "=") for value in values)
-        except re2.error as error:
+        except ValueError as error:
             raise ValueError(f"a pattern cannot be read ({error})") from None
     if kind == "bool":
         have = found.value if isinstance(found.value, bool) else found.text.lower() in ("true", "1", "t")

@@ -18,12 +18,19 @@ from rules.defusing import defuse as defuse
 from rules.defusing import may_contain_marker as may_contain_marker
 
 
+class BadPattern(ValueError):
+    """The text is no regular expression that RE2 reads."""
+
+
 @lru_cache(maxsize=256)
 def compiled(pattern: str) -> Any:
-    """A regular expression of RE2. Raises `re2.error`."""
+    """A regular expression of RE2. Raises BadPattern."""
     options = re2.Options()
     options.log_errors = False
-    return re2.compile(pattern, options)
+    try:
+        return re2.compile(pattern, options)
+    except (re2.error, UnicodeEncodeError) as error:
+        raise BadPattern(str(error)) from None
 
 
 def has_token(skip: Skip, text: str) -> bool:
