@@ -98,13 +98,13 @@ class MemoryForge:
         return {oid: every[oid] for oid in oids}
 
     async def open(self, proposal: Proposal, onto: str) -> PullRequest:
-        self._write("open")
         for request in self.requests.values():
             if request.state == "open" and (request.branch, request.base) == (proposal.branch, proposal.stream.base):
                 return self._told(request)
         there = self.branches.get(proposal.branch)
         if there is not None and self._edited(there, onto):
             raise Moved(f"the branch {proposal.branch} is somebody else's")
+        self._write("open")
         self.branches[proposal.branch] = self._proposed(proposal, onto)
         self.fault("open: the branch is there, the request is not")
         number = max(self.requests, default=0) + 1
@@ -116,10 +116,10 @@ class MemoryForge:
         return self._told(request)
 
     async def refresh(self, request: PullRequest, proposal: Proposal, onto: str, *, rewrite: bool) -> PullRequest:
-        self._write("refresh")
         mine = self.requests[request.number]
         if mine.state != "open" or self.branches.get(mine.branch) != request.head:
             raise Moved(f"{mine.branch} is not where it was read")
+        self._write("refresh")
         if rewrite:
             self.branches[mine.branch] = self._proposed(proposal, onto)
             self.fault("refresh: the branch is written, the words are not")
@@ -128,8 +128,8 @@ class MemoryForge:
         return self._told(mine)
 
     async def close(self, request: PullRequest, reason: str) -> None:
-        self._write("close")
         if self.requests[request.number].state == "open":
+            self._write("close")
             self._end(request.number, "closed", by_us=True)
             self.branches.pop(request.branch, None)
 
@@ -143,7 +143,6 @@ class MemoryForge:
         ]  # fmt: skip
 
     async def merge(self, request: PullRequest, landing: Landing) -> Landed | NotLanded:
-        self._write("merge")
         mine = self.requests[request.number]
         if self.refusals:
             return NotLanded(self.refusals.pop(), "the forge refused")
@@ -156,6 +155,7 @@ class MemoryForge:
             return NotLanded(405, "it conflicts")
         if self.strict and told.readiness.behind_by:
             return NotLanded(405, "it is behind")
+        self._write("merge")
         self.landings.append((told, told.readiness))
         commit = self._commit(merged, (self.branches[mine.base],), LOGIN, str(landing.message))
         self.branches[mine.base] = commit
@@ -165,10 +165,10 @@ class MemoryForge:
         return Landed(commit)
 
     async def push(self, proposal: Proposal, onto: str, message: Any) -> str:
-        self._write("push")
         base = proposal.stream.base
         if self.branches[base] != onto:
             raise Moved(f"{base} is not where it was read")
+        self._write("push")
         self.branches[base] = self._commit(_with(self.nodes[onto].tree, proposal.files), (onto,), LOGIN, str(message))
         return self.branches[base]
 
@@ -261,6 +261,7 @@ class MemoryForge:
     # -- how it is done
 
     def _write(self, what: str) -> None:
+        """Called where something is about to be written, after all that could refuse it."""
         self.fault(f"{what}: nothing is done yet")
         self.writes.append(what)
 
