@@ -73,13 +73,8 @@ class Login:
         self._locks: dict[tuple[_Service, str], asyncio.Lock] = {}
         self._refused: str | None = None
 
-    @property
-    def is_open(self) -> bool:
-        """Whether the host has not asked for a login so far."""
-        return self._fixed is None and self._service is None
-
     async def header(self, repository: str) -> str | None:
-        """The Authorization header to send with a request about a repository; None before the host has asked for one."""
+        """The Authorization header to send with a request about a repository; None before a login has worked."""
         if self._fixed is not None:
             return self._fixed
         if self._service is None:
@@ -116,12 +111,13 @@ class Login:
             return self._by_credentials({})
         service = self._service_of(challenge)
         assert service is not None
-        self._service = service
         known = self._tokens.get((service, _scope(repository)))
         if known is not None and known.header == sent:
             # It was refused although it has not expired: revoked, or the service's key changed. One fresh one is tried.
             del self._tokens[service, _scope(repository)]
-        return await self._token(service, repository)
+        header = await self._token(service, repository)
+        self._service = service  # only now: one that does not answer must not stand in the way of what is public
+        return header
 
     def _service_of(self, challenge: Challenge) -> _Service | None:
         try:

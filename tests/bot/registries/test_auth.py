@@ -139,6 +139,16 @@ async def test_an_anonymous_token_is_fetched_from_public_places_only() -> None:
         assert inner.asked == []
 
 
+async def test_a_token_service_that_cannot_be_asked_is_in_nobodys_way() -> None:
+    def act(asked: Asked) -> bytes:
+        return challenge('Bearer realm="http://127.0.0.1:1/token"') if "/closed/" in asked.target else tags("1.0.0")
+
+    async with FaultServer(act) as server, Registries([RegistryAccess(server.host, insecure=True)], limits=QUICK) as registries:
+        with pytest.raises(NotListed):
+            await registries.tags(f"{server.host}/closed")
+        assert await registries.tags(f"{server.host}/public") == ("1.0.0",)
+
+
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
