@@ -7,6 +7,7 @@ github  rebase  landing  CI  starts   LOOP     .github/workflows/ci.yml:3  a pus
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -18,6 +19,7 @@ from cyclopts import Parameter
 
 from bot.checkout import Checkout, Unreadable
 from bot.origin import Origin
+from bot.settings import Settings
 from bot.settings import load as load_settings
 from bot.terminal import DONE, FAILED, UsageError, complain, say, say_json, table
 from rules import ci
@@ -56,7 +58,7 @@ def doctor(
     """
     checkout = Checkout.at(path)
     problems: list[str] = []
-    _check_settings(app, problems)
+    settings = _settings(app, problems)
     config = _config(checkout)
     definitions = dict(_definitions(checkout, problems))
     origin = Origin.of(checkout.root)
@@ -64,6 +66,8 @@ def doctor(
     case = Case(definitions, _places(checkout, config, problems), origin.repository, base, config.commits.marker)
     found = [*ci.pipelines(definitions, origin.repository)]
     forges = [forge] if forge else [origin.forge] if origin.forge else sorted(ci.forges(found))
+    if app is not None and not settings.missing:
+        problems += asyncio.run(_asked(settings, case))
     rows = [row for one in forges for row in prove(case, one)]
     _show(rows, case, forges, json=json)
     sys.stdout.flush()
@@ -115,11 +119,19 @@ def _config(checkout: Checkout) -> Config:
         raise UsageError(str(error)) from None
 
 
-def _check_settings(app: Path | None, problems: list[str]) -> None:
-    """Read the server's settings, where there are some, and name what is wrong with them."""
+def _settings(app: Path | None, problems: list[str]) -> Settings:
+    """The server's settings. Raises UsageError where they are broken; what is missing in them is a problem only where they were
+    asked for."""
     settings = load_settings(app, os.environ)
     if app is not None:
         problems += [str(one) for one in settings.missing]
+    return settings
+
+
+async def _asked(settings: Settings, case: Case) -> list[str]:
+    from bot.credentials import problems
+
+    return [problem async for problem in problems(settings, case.places)]
 
 
 def _definitions(checkout: Checkout, problems: list[str]) -> Iterator[tuple[str, bytes]]:

@@ -329,3 +329,16 @@ def test_the_table_for_people_names_the_loops(ask: Ask, tmp_path: Path, capsys: 
     lines = capsys.readouterr().out.splitlines()
     assert lines[-1] == "11 cases: 2 with a loop, 0 blocked, 0 unknown."
     assert sum("\tLOOP\t" in line for line in lines) == 2
+
+
+def test_credentials_are_tried_and_what_is_refused_is_named(ask: Ask, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ask({"deploy/app.yaml": DEPLOYMENT.replace("IMAGE", "127.0.0.1:9/acme/shop")})
+    app = tmp_path / "other.yaml"
+    (tmp_path / "repo.git").mkdir()
+    app.write_text(
+        'forges: [{kind: git, url: "file:///nowhere/at/all.git"}]\nregistries: [{host: "127.0.0.1:9", insecure: true}]\n'
+    )
+    assert doctor(tmp_path / "checkout", forge="github", app=app) == 1
+    said = capsys.readouterr().err
+    assert "127.0.0.1:9: " in said
+    assert not (tmp_path / "data").exists()
