@@ -150,6 +150,15 @@ class Standing:
     conditions: tuple[Condition, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class ProposedSettings:
+    """The configuration file as a person's request would have it. `head` is the commit that was read."""
+
+    number: int
+    head: str
+    data: bytes = field(repr=False)
+
+
 class Forge(Protocol):
     """One repository. Every method may raise ForgeError; every write is safe to repeat after a crash."""
 

@@ -23,12 +23,26 @@ from datetime import datetime
 from typing import TypeVar
 
 from bot.forges import github_queries as queries
-from bot.forges.base import Change, Comment, Commit, Entry, ForgeKind, Landed, Landing, Look, NotLanded, Standing, Unreachable
+from bot.forges.base import (
+    Change,
+    Comment,
+    Commit,
+    Entry,
+    ForgeKind,
+    Landed,
+    Landing,
+    Look,
+    NotLanded,
+    ProposedSettings,
+    Standing,
+    Unreachable,
+)
 from bot.forges.github_commits import Committer
 from bot.forges.github_landing import Lander
 from bot.forges.github_looking import Looker
 from bot.forges.github_place import Place
 from bot.forges.github_reading import Reader
+from bot.forges.github_settings import Reviewer
 from bot.forges.github_talking import Talker
 from bot.forges.github_wire import Wire
 from bot.forges.github_writing import FAULT_POINTS, Writer
@@ -62,6 +76,7 @@ class GitHubForge:
         self._looker = Looker(wire, self._place)
         self._reader = Reader(wire, self._place)
         self._talker = Talker(wire, self._place, is_app, fault)
+        self._reviewer = Reviewer(wire, self._place, self._reader, is_app)
         self._committer = committer = Committer(wire, self._place)
         self._lander = Lander(wire, self._place, committer, fault)
         self._writer = Writer(wire, self._place, self._talker, committer, self._lander, fault)
@@ -122,6 +137,14 @@ class GitHubForge:
     async def show(self, request: PullRequest, standing: Standing) -> None:
         """The check run `tagboat`, for an App; a plain token has none."""
         await self._do(lambda: self._talker.show(request, standing), known=False)
+
+    async def proposed_settings(self) -> Sequence[ProposedSettings]:
+        """Configuration files that people's open requests would change, each head once: nothing is asked where none moved."""
+        return await self._do(self._reviewer.proposed)
+
+    async def judge_settings(self, proposed: ProposedSettings, findings: Sequence[str]) -> None:
+        """Tell a request what is wrong in its configuration file, by a check run of its own; nothing: that it is good."""
+        await self._do(lambda: self._reviewer.judge(proposed, findings))
 
     async def dashboard(self, text: str) -> None:
         """Our one issue. Where a person closed it, it stays closed."""

@@ -81,6 +81,7 @@ class Looker:
             raise Denied(f"{place.path} was disabled by GitHub")
         place.meet(data.get("viewer"), troubles[0].message if troubles else "")
         place.seen = True
+        place.settings = str((found.get("config") or {}).get("oid") or "")
         _keep(place, found.get("config"))
         return found, troubles
 
@@ -145,7 +146,13 @@ class Looker:
         place = self._place
         nodes = dict(in_full(found))
         unsure = doubtful(found, troubles)
-        listed = {int(one["number"]): one for one in await self._list(found.get("open") or {}) if may_be_ours(one, place.us)}
+        every = await self._list(found.get("open") or {})
+        listed = {int(one["number"]): one for one in every if may_be_ours(one, place.us)}
+        place.others = {
+            int(one["number"]): (str(one["headRefOid"]), str(one["baseRefName"]))
+            for one in every
+            if int(one["number"]) not in listed and one.get("isCrossRepository") is False and one.get("headRefOid")
+        }
         missing = {number: one for number, one in listed.items() if number not in nodes}
         if missing:
             numbers = [[n for n, one in missing.items() if one["baseRefName"] == base] for base in bases]

@@ -96,6 +96,8 @@ class Place:
     sizes: LRUCache[str, int] = field(default_factory=lambda: LRUCache(maxsize=200_000))
     blobs: LRUCache[str, bytes] = field(default_factory=lambda: LRUCache(maxsize=_BLOBS_KEPT, getsizeof=len))
     trees: LRUCache[str, Mapping[str, Entry]] = field(default_factory=lambda: LRUCache(maxsize=4))
+    others: dict[int, tuple[str, str]] = field(default_factory=dict)  # people's open requests from here: head and base
+    settings: str = ""  # the blob of the configuration file on the default branch
     listed: str | None = None  # the commit whose tree was read last
 
     def meet(self, viewer: Json | None, why: str = "") -> None:

@@ -23,6 +23,7 @@ fragment Summary on PullRequest {
   number
   headRefName
   baseRefName
+  headRefOid
   isCrossRepository
   author { __typename login }
 }
@@ -41,7 +42,6 @@ fragment Details on PullRequest {
   updatedAt
   closedAt
   mergedAt
-  headRefOid
   mergeCommit { oid }
   mergedBy { __typename login }
   headRef { target { oid } }
@@ -240,6 +240,17 @@ def history(paths: int) -> str:
         "  repository(owner: $owner, name: $name) {\n    ref(qualifiedName: $ref) {\n      target {\n        ... on Commit {\n"
         f"{inner}\n        }}\n      }}\n    }}\n  }}\n}}\n"
         "fragment Line on Commit { oid message committedDate author { name email user { login } } }\n"
+    )
+
+
+def settings(count: int) -> str:
+    """The query for the configuration file of so many commits (`$f0`, …, each `<commit>:.tagboat.yaml`)."""
+    variables = "".join(f", $f{at}: String!" for at in range(count))
+    inner = "\n".join(f"    f{at}: object(expression: $f{at}) {{ ...Contents }}" for at in range(count))
+    return (
+        f"query Settings($owner: String!, $name: String!{variables}) {{\n"
+        f"  repository(owner: $owner, name: $name) {{\n{inner}\n  }}\n}}\n"
+        "fragment Contents on Blob { oid byteSize isBinary isTruncated text }\n"
     )
 
 

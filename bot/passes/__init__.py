@@ -21,6 +21,7 @@ from dataclasses import replace
 from bot.forges.base import Forge, ForgeError, Gone, Limited
 from bot.ledger import LedgerError
 from bot.looking import NoConfig, Terms
+from bot.passes.reviewing import review
 from bot.passes.running import Pass
 from bot.passes.tools import Mode, Tools
 from bot.report import Report
@@ -43,6 +44,8 @@ async def one_pass(forge: Forge, terms: Terms, tools: Tools) -> Report:
     except ConfigError as error:
         for finding in error.findings:
             report.add("trouble", f"{finding.file}:{finding.line}" if finding.line else finding.file, _said(finding))
+        if tools.mode != "observe":  # the request that mends it is just what is looked for
+            await review(forge, terms, report)
     except Limited as error:
         report.add("trouble", "", str(error), wake=error.until)
     except (ForgeError, LedgerError) as error:

@@ -17,6 +17,7 @@ from bot.passes.deciding import Decided, Decider
 from bot.passes.facts import Witness
 from bot.passes.hearing import Hearing
 from bot.passes.landing import Candidate, Lander, Verdict, conflicting
+from bot.passes.reviewing import review
 from bot.passes.tools import Tools
 from bot.report import Report, lasting
 from rules.merging import Block, Merge, Skip, UpdateBranch, Wait
@@ -60,6 +61,8 @@ class Pass:
             if not await self._act(self._decided) and not await self._worth_waiting():
                 break
         await self._show()
+        if tools.mode != "observe":
+            await review(self._forge, self._terms, self._report)
         if self._hearing is not None and self._decided is not None:
             await self._hearing.answer(self._decided, self._verdicts)
 

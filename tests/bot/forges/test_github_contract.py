@@ -21,6 +21,7 @@ from graphql import (
 from bot.forges import github_queries as queries
 from bot.forges import github_readiness
 from bot.forges.base import Landing, Standing
+from bot.forges.github import GitHubForge
 from bot.forges.github_setup import convert
 from tests.bot.forges.github_world import LANDING, wish, world
 from tests.servers.github.graph import schema as served
@@ -36,6 +37,7 @@ DOCUMENTS = {
     "blobs": queries.blobs(60),
     "history": queries.history(20),
     "the whole history": queries.history(0),
+    "settings": queries.settings(3),
     "standing": queries.standing(3),
     "readiness": github_readiness.READINESS,
     "readiness of one": github_readiness.ONE,
@@ -121,6 +123,14 @@ async def test_a_whole_life_under_the_eyes_of_the_published_schema(tmp_path: Pat
         await forge.merge(request, Landing("squash", LANDING, "0" * 40))
         await forge.merge(request, Landing("squash", LANDING, request.head))
         again = await forge.open(wish("1.4.0"), w.repo.head("main") or "")
+        w.repo.git.set_ref("refs/heads/mine", w.repo.head("main") or "")
+        w.repo.files.checkout("mine")
+        w.repo.files.commit("Settings", {".tagboat.yaml": b"rules: 1"}, "mine")
+        w.server.rest.add_pull(w.repo, "ada", "mine", "main", "Settings")
+        await forge.look()
+        assert isinstance(forge, GitHubForge)
+        for proposed in await forge.proposed_settings():
+            await forge.judge_settings(proposed, ["rules has to be a list"])
         w.server.world.deletes_by_graphql = False
         await forge.close(again, "nothing left to update")
         w.server.world.conversions["code"] = {

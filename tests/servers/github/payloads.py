@@ -373,6 +373,23 @@ def comment(rest: Rest, repo: Repo, one: Comment) -> Json:
     }
 
 
+def _app(rest: Rest, slug: str) -> Json:
+    return {
+        "id": 1,
+        "slug": slug,
+        "node_id": "A_1",
+        "owner": user(rest, rest.world.account("acme", "Organization")),
+        "name": slug,
+        "description": None,
+        "external_url": "https://tagboat.example.com",
+        "html_url": f"{rest.base()}/apps/{slug}",
+        "created_at": "2026-01-01T00:00:00Z",
+        "updated_at": "2026-01-01T00:00:00Z",
+        "permissions": {},
+        "events": [],
+    }
+
+
 def check_run(rest: Rest, repo: Repo, run: CheckRun) -> Json:
     url = f"{rest.base()}/repos/{repo.full_name}/check-runs/{run.id}"
     output = {"title": None, "summary": None, "text": None, "annotations_count": 0, "annotations_url": f"{url}/annotations"}
@@ -391,7 +408,7 @@ def check_run(rest: Rest, repo: Repo, run: CheckRun) -> Json:
         "output": output | run.output,
         "name": run.name,
         "check_suite": {"id": 1},
-        "app": None,
+        "app": _app(rest, run.app),
         "pull_requests": [],
     }
 

@@ -68,6 +68,7 @@ class Rest:
             ("GET", f"{repo}/issues/{{number}}/comments", self.comments),
             ("POST", f"{repo}/issues/{{number}}/comments", self.make_comment),
             ("PATCH", f"{repo}/issues/comments/{{id}}", self.edit_comment),
+            ("GET", f"{repo}/commits/{{ref}}/check-runs", self.checks),
             ("POST", f"{repo}/check-runs", self.make_check),
             ("PATCH", f"{repo}/check-runs/{{id}}", self.edit_check),
             ("GET", f"{repo}/collaborators/{{user}}/permission", self.permission),
@@ -370,6 +371,12 @@ class Rest:
         return [comment for pull in repo.pulls.values() for comment in pull.comments]
 
     # -- check runs
+
+    async def checks(self, request: web.Request, viewer: Viewer) -> web.Response:
+        repo, name = self._repo(request, viewer), request.query.get("check_name")
+        runs = [run for run in repo.checks.get(request.match_info["ref"], ()) if name in (None, run.name)]
+        rows = [payloads.check_run(self, repo, run) for run in runs]
+        return web.json_response({"total_count": len(rows), "check_runs": rows})
 
     async def make_check(self, request: web.Request, viewer: Viewer) -> web.Response:
         repo, wish = self._writable(request, viewer, "checks"), await request.json()

@@ -1,0 +1,86 @@
+"""A person changes `.tagboat.yaml` in a pull request: what is wrong is said there, once, and nothing of it counts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.stories.github.world import REQUIRED, World
+from tests.stories.world import DEV_LANDS, kinds, pod
+
+FILES = {".tagboat.yaml": DEV_LANDS, "dev/web.yaml": pod("HOST/acme/web:1.4.0")}
+TAGS = {"acme/web": ["1.4.0"]}
+WRONG = "rules:\n  - {polcy: semver}\n  - {policy: newest, tags: '(a'}\n"
+
+
+def propose(world: World, text: str, branch: str = "mine", number: int = 1, fork: str = "") -> None:
+    if branch not in world.branches:
+        world.repo.git.set_ref(f"refs/heads/{branch}", world.repo.head("main") or "")
+    world.write(".tagboat.yaml", text, branch=branch)
+    if number not in world.repo.pulls:
+        world.github.rest.add_pull(world.repo, "ada", branch, "main", "Change the rules", head_repo=fork)
+
+
+def said(world: World, number: int = 1) -> list[tuple[str | None, str]]:
+    runs = world.repo.checks.get(world.pull(number).head_oid, [])
+    return [(run.conclusion, f"{run.output['title']}\n{run.output['summary']}") for run in runs if run.name == "tagboat settings"]
+
+
+async def test_what_is_wrong_is_said_once_for_each_head(tmp_path: Path) -> None:
+    async with World.of(tmp_path, FILES, TAGS) as world:
+        propose(world, WRONG)
+        async with world.app() as app:
+            for _ in range(2):
+                world.github.take()
+                [_] = [report async for report in app.run_all()]
+            assert [one for one in world.github.take() if "installation" not in one] == ["Look"]
+        await world.run()  # a process that remembers nothing
+        [(conclusion, text)] = said(world)
+        assert conclusion == "failure"
+        assert "2 things to mend" in text
+        assert ".tagboat.yaml:2" in text
+        propose(world, DEV_LANDS + "dashboard_issue: true\n")
+        await world.run()
+        assert [(conclusion, text.partition("\n")[0]) for conclusion, text in said(world)] == [
+            ("success", ".tagboat.yaml can be read")
+        ]
+
+
+async def test_the_request_that_mends_a_broken_file_is_judged(tmp_path: Path) -> None:
+    async with World.of(tmp_path, {**FILES, ".tagboat.yaml": WRONG}, TAGS) as world:
+        propose(world, DEV_LANDS)
+        report = await world.run()
+        assert report.failed
+        assert [conclusion for conclusion, _ in said(world)] == ["success"]
+
+
+@pytest.mark.parametrize("case", ["other files", "a fork", "the same file", "without the right to write checks", "a token"])
+async def test_where_nothing_is_said(tmp_path: Path, case: str) -> None:
+    async with World.of(tmp_path, FILES, TAGS) as world:
+        world.repo.classic["main"] = REQUIRED
+        text = DEV_LANDS if case in ("other files", "the same file") else WRONG
+        propose(world, text, fork="eve/gitops" if case == "a fork" else "")
+        if case == "other files":
+            world.write("README.md", "Words.\n", branch="mine")
+        if case == "without the right to write checks":
+            world.github.world.installations[11]["permissions"]["checks"] = "read"
+        if case == "a token":
+            world.github.world.token("hidden", "tagboat-user")
+            (tmp_path / "token").write_text("hidden")
+            world.login = 'token: {file: token}, repositories: ["acme/gitops"]'
+        report = await world.run()
+        assert not report.failed
+        assert kinds(report) == []
+        assert said(world) == []
+
+
+async def test_hostile_settings_are_only_quoted(tmp_path: Path) -> None:
+    async with World.of(tmp_path, FILES, TAGS) as world:
+        propose(world, '"@acme/all <b>x</b> ![](http://evil) [skip ci]": 1\n')
+        await world.run()
+        [(conclusion, text)] = said(world)
+        assert conclusion == "failure"
+        assert "@acme" not in text
+        assert "<b>" not in text
+        assert "[skip ci]" not in text
