@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.servers.postgres import PROGRAMS, Postgres, postgres
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -18,3 +21,18 @@ def shared() -> Path:
     if not (folder / "corpus").is_dir():
         pytest.skip("the corpus folder is not beside this checkout (TAGBOAT_SHARED names it)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Postgres]:
+    """A PostgreSQL server for all tests that want one; skips where PostgreSQL is not installed."""
+    if PROGRAMS is None:
+        pytest.skip("PostgreSQL is not installed (apt-get install postgresql)")
+    with postgres() as running:
+        yield running
+
+
+@pytest.fixture
+def database(server: Postgres) -> str:
+    """The URL of an empty database."""
+    return server.database()

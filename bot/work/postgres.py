@@ -203,6 +203,8 @@ class PostgresWork:
         return found
 
     async def _count(self, query: Any) -> int:
+        if not self._open:
+            return 0
         try:
             row = await self._app.connector.execute_query_one_async(query, queue=QUEUE)
         except exceptions.ConnectorException as error:

@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 
-import psycopg
 import pytest
 
 
@@ -38,6 +37,8 @@ class Postgres:
 
     def database(self) -> str:
         """The URL of a new, empty database."""
+        import psycopg
+
         self.count += 1
         with psycopg.connect(self._url("postgres"), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE test{self.count}")
