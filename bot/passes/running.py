@@ -18,6 +18,7 @@ from bot.passes.facts import Witness
 from bot.passes.hearing import Hearing
 from bot.passes.landing import Candidate, Lander, Verdict, conflicting
 from bot.passes.reviewing import review
+from bot.passes.splitting import split_red
 from bot.passes.tools import Tools
 from bot.report import Report, lasting
 from rules.merging import Block, Merge, Skip, UpdateBranch, Wait
@@ -84,6 +85,8 @@ class Pass:
         lander = Lander(self._hands, decided, self._witness(decided), self._tools.mode)
         await lander.land(candidates)
         self._verdicts = lander.verdicts
+        if not lander.again:
+            await split_red(self._hands, self._forge, self._tools.memory, decided, lander.verdicts.values())
         return lander.again
 
     async def _worth_waiting(self) -> bool:

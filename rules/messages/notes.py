@@ -21,11 +21,16 @@ def left_to_you(wish: str = "") -> str:
     )
 
 
-def split(red: Iterable[str], good: int) -> str:
-    """The comment on a group's request from which the members that failed were taken out. `good` is how many images stay."""
-    names = ", ".join(code(image) for image in sorted(red))
-    stay = f"{good} image{'s' if good != 1 else ''}"
-    return f"The checks failed with {names}: taken out into a request of its own, so that the other {stay} can land."
+def split(apart: Iterable[str], rest: int) -> str:
+    """The comment on a group's request out of which members were taken. `rest` is how many images stay in it."""
+    names = sorted(apart)
+    shown = ", ".join(code(image) for image in names)
+    own = "a request of its own" if len(names) == 1 else "requests of their own"
+    stay = f"{rest} image{'s' if rest != 1 else ''}"
+    return (
+        f"The checks of this group failed. Taken out into {own}: {shown}; "
+        f"their checks will say which of them is red, and the other {stay} can land as soon as what is left here is green."
+    )
 
 
 def held(image: str, path: str, reason: str) -> str:

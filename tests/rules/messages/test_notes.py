@@ -10,6 +10,9 @@ from tests.rules.messages.hostile import TEXT
 from tests.rules.messages.reading import dangers
 
 LEFT = "Somebody pushed to this branch, so Tagboat leaves it alone."
+RED = "The checks of this group failed. Taken out into"
+SAY = "their checks will say which of them is red, and the other"
+GREEN = "can land as soon as what is left here is green."
 TAKE = "Take the commits off the branch, and it is Tagboat's again."
 
 
@@ -21,11 +24,11 @@ TAKE = "Take the commits off the branch, and it is Tagboat's again."
         (left_to_you("Update x from 1.0 to 1.1"), f"{LEFT} Meanwhile it would be: `Update x from 1.0 to 1.1`. {TAKE}"),
         (
             split(["acme/api"], 2),
-            "The checks failed with `acme/api`: taken out into a request of its own, so that the other 2 images can land.",
+            f"{RED} a request of its own: `acme/api`; {SAY} 2 images {GREEN}",
         ),
         (
             split(["acme/b", "acme/a"], 1),
-            "The checks failed with `acme/a`, `acme/b`: taken out into a request of its own, so that the other 1 image can land.",
+            f"{RED} requests of their own: `acme/a`, `acme/b`; {SAY} 1 image {GREEN}",
         ),
         (held("acme/web", "", "ann said so"), "`acme/web` is on hold: ann said so. `tagboat resume` lifts it."),
         (held("acme/web", "a.yaml", "x"), "`acme/web` in `a.yaml` is on hold: x. `tagboat resume` lifts it."),
