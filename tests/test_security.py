@@ -11,6 +11,7 @@ import base64
 import hashlib
 import hmac
 import json
+import logging
 import os
 import signal
 import socket
@@ -24,6 +25,7 @@ from pathlib import Path
 import aiohttp
 import psycopg
 import pytest
+import structlog
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -242,7 +244,8 @@ forges:
   - {kind: github, url: "http://127.0.0.1:@PEER@", token: {env: GITHUB_TOKEN}, repositories: [a/b],
      webhook_secret: {env: GITHUB_HOOK}}
   - {kind: github, url: "http://127.0.0.1:@PEER@/app", app: {id: 1, private_key: {file: key.pem}}}
-  - {kind: gitlab, url: "http://127.0.0.1:@PEER@", token: {env: GITLAB_TOKEN}, projects: [c/d], webhook_secret: {env: GITLAB_HOOK}}
+  - {kind: gitlab, url: "http://127.0.0.1:@PEER@", token: {env: GITLAB_TOKEN}, projects: [c/d],
+     webhook_secret: {env: GITLAB_HOOK}}
 registries:
   - {host: "@REGISTRY@", insecure: true, username: robot, password: {env: REGISTRY_PASSWORD},
      webhook_secret: {env: REGISTRY_HOOK}}
@@ -377,13 +380,17 @@ def _dump(database: str) -> str:
 
 
 def test_the_net_below_masks_what_would_turn_up(capsys: pytest.CaptureFixture[str]) -> None:
-    import structlog
-
     logs.configure(server=True)
     logs.hide(["very-secret-word", "abc"])
-    structlog.get_logger().error("abc went wrong", url="https://x/very-secret-word")
-    logs.hide([])
+    try:
+        structlog.get_logger().error("abc went wrong", url="https://x/very-secret-word")
+        logging.getLogger("some.library").warning("cannot reach %s", "https://x/very-secret-word")
+    finally:
+        logs.hide([])
+        structlog.reset_defaults()
+        logging.getLogger().handlers.clear()
     said = capsys.readouterr().err
     assert "very-secret-word" not in said
     assert '"event": "abc went wrong"' in said
     assert '"url": "https://x/***"' in said
+    assert '"event": "cannot reach https://x/***"' in said

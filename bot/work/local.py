@@ -13,9 +13,14 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 
+import structlog
+
 from bot.work.base import Run, organisation
+
+log = structlog.get_logger(__name__)
 
 Asked = tuple[str, datetime]
 """Why, and when it was first asked for."""
@@ -88,6 +93,9 @@ class LocalWork:
             self._running.add(repository)
             try:
                 await self._run(repository, why, asked)
+            except Exception as error:  # a defect: the worker goes on, even where standard error is closed
+                with suppress(Exception):
+                    log.exception("a pass was not carried out", repository=repository, why=type(error).__name__)
             finally:
                 self._running.discard(repository)
                 if (more := self._again.pop(repository, None)) is not None:

@@ -92,6 +92,25 @@ async def test_what_is_asked_for_at_the_very_end_of_a_pass_is_not_lost() -> None
     await work.stop(1)
 
 
+async def test_a_pass_that_raises_takes_no_worker_with_it(capsys: pytest.CaptureFixture[str]) -> None:
+    done: list[str] = []
+
+    async def run(repository: str, why: str, asked: datetime) -> Outcome:
+        if repository.startswith("broken"):
+            raise ValueError("I/O operation on closed file")
+        done.append(repository)
+        return Outcome()
+
+    work = LocalWork(run, at_once=2)
+    await work.start()
+    for name in ("broken/1", "broken/2", "broken/3", "acme/gitops"):
+        await work.ask(name, "push")
+    async with asyncio.timeout(5):
+        await work.idle()
+    assert done == ["acme/gitops"]
+    assert await work.stop(1)
+
+
 async def test_stopping_waits_for_what_runs_and_takes_nothing_new() -> None:
     passes = Passes()
     work = LocalWork(passes.run, at_once=1)
