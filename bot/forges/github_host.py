@@ -14,7 +14,7 @@ from typing import Any
 
 import structlog
 
-from bot.forges.base import Denied, ForgeError, ForgeKind, Repository
+from bot.forges.base import Denied, ForgeError, ForgeKind, Repository, Unreachable
 from bot.forges.github import GitHubForge
 from bot.forges.github_answers import Forbidden, Missing, quoted
 from bot.forges.github_auth import AppAuth, Auth, InstallationAuth, Refusing, TokenAuth
@@ -51,6 +51,12 @@ class GitHubHost:
 
     async def repositories(self) -> Sequence[Repository]:
         """Those that are named, or all that can be seen. The same forges at every call."""
+        try:
+            return await self._repositories()
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise Unreachable(f"GitHub's answer has not the form that it should ({type(error).__name__})") from error
+
+    async def _repositories(self) -> Sequence[Repository]:
         named = self.settings.repositories
         if self.settings.app is None:
             wire = self._by_token()

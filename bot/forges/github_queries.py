@@ -204,10 +204,12 @@ query Branch($owner: String!, $name: String!, $ref: String!, $branch: String!, $
 """What there is of a branch: where it stands, how many commits of its own it has, and its open requests."""
 
 
-def blobs(count: int) -> str:
-    """The query for so many blobs by id (`$b0`, …)."""
-    variables = "".join(f", $b{at}: GitObjectID!" for at in range(count))
-    inner = "\n".join(f"    b{at}: object(oid: $b{at}) {{ ...Contents }}" for at in range(count))
+def blobs(by_place: Sequence[bool]) -> str:
+    """The query for so many blobs (`$b0`, …), each by its place (`<commit>:<path>`) or by its id."""
+    types = ["String!" if placed else "GitObjectID!" for placed in by_place]
+    variables = "".join(f", $b{at}: {kind}" for at, kind in enumerate(types))
+    keys = ["expression" if placed else "oid" for placed in by_place]
+    inner = "\n".join(f"    b{at}: object({key}: $b{at}) {{ ...Contents }}" for at, key in enumerate(keys))
     return (
         f"query Blobs($owner: String!, $name: String!{variables}) {{\n"
         f"  repository(owner: $owner, name: $name) {{\n{inner}\n  }}\n}}\n"

@@ -112,8 +112,9 @@ class Reader:
 
     async def _batch(self, oids: Sequence[str]) -> dict[str, bytes]:
         """Those of the blobs whose text is all of them."""
-        variables = {f"b{at}": oid for at, oid in enumerate(oids)}
-        data, _ = await self._wire.query(queries.blobs(len(oids)), **variables, **self._place.names)
+        places = self._places(oids)
+        variables = {f"b{at}": places.get(oid, oid) for at, oid in enumerate(oids)}
+        data, _ = await self._wire.query(queries.blobs([oid in places for oid in oids]), **variables, **self._place.names)
         answer = data.get("repository") or {}
         found: dict[str, bytes] = {}
         for at, oid in enumerate(oids):
@@ -122,6 +123,12 @@ class Reader:
             if content is not None:
                 found[oid] = content
         return found
+
+    def _places(self, oids: Collection[str]) -> dict[str, str]:
+        """Where blobs stand in the commit that was listed last, as GitHub reads an expression."""
+        commit, wanted = self._place.listed, set(oids)
+        entries = self._place.trees.get(commit or "", {})
+        return {entry.oid: f"{commit}:{path}" for path, entry in entries.items() if entry.oid in wanted and _is_text(path)}
 
     async def _one(self, oid: str) -> bytes:
         answer = await self._wire.get(f"{self._place.rest}/git/blobs/{oid}")
@@ -177,6 +184,11 @@ class Reader:
             at=datetime.fromisoformat(node["committedDate"]),
             ours=self._place.us.wrote(author, message),
         )
+
+
+def _is_text(path: str) -> bool:
+    """Whether a path can be said in JSON: git's names are bytes."""
+    return not any("\ud800" <= char <= "\udfff" for char in path)
 
 
 def _files(answer: Json, folder: str) -> Iterable[tuple[str, Entry]]:

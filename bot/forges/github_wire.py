@@ -118,7 +118,10 @@ class Wire:
                 return
             with _told(_Call(write=False, again=True)):
                 data, following = await self._rest("GET", following, b"")
-            for item in data[under] if under else data:
+            rows = data[under] if under else data
+            if not isinstance(rows, list):
+                raise Unreachable(f"GitHub's answer to {shown(path)} is no list")
+            for item in rows:
                 yield item
 
     async def write(self, method: str, path: str, data: Any = b"", *, again: bool = False) -> Any:

@@ -34,7 +34,7 @@ DOCUMENTS = {
     "a later look with nothing open": queries.look(1, [[]]),
     "requests": queries.pulls([[1], []], [4]),
     "other requests only": queries.pulls([[]], [4]),
-    "blobs": queries.blobs(60),
+    "blobs": queries.blobs([True, False] * 30),
     "history": queries.history(20),
     "the whole history": queries.history(0),
     "settings": queries.settings(3),

@@ -115,6 +115,16 @@ async def test_a_key_that_is_none(w: World) -> None:
     assert "hidden" not in repr(AppAuth("1", "hidden"))
 
 
+@pytest.mark.parametrize("body", [{}, {"a": 1}, [{}], [{"id": "x"}], [7], "text", None])
+async def test_lists_of_another_form(w: World, body: object) -> None:
+    for on in ("/app/installations", "/installation/repositories", "/user/repos"):
+        w.server.fail(f"GET {on}", status=200, body=body)
+        host = by_token(w) if on == "/user/repos" else w.app()
+        with pytest.raises(ForgeError):
+            await names(host)
+        w.server.faults.clear()
+
+
 async def test_what_was_asked_is_counted(w: World) -> None:
     host = w.app()
     forge = (await host.repositories())[0].forge
