@@ -136,8 +136,8 @@ class _Parser:
             inner = self.unary()
             return lambda names: _negated(inner(names))
         if self.take("-"):
-            number = self.unary()
-            return lambda names: number(number(names)) * -1
+            operand = self.unary()
+            return lambda names: known(lambda value: -number(value), operand(names))
         return self.member()
 
     def member(self) -> Thunk:

@@ -25,6 +25,7 @@ class Unsupported(ValueError):
 
 
 def apply(op: str, left: Any, right: Any) -> Any:
+    """The value of a binary operator. Raises Failed where the types do not fit."""
     if op in ("==", "!="):
         same = type(left) is type(right) and left == right
         return same == (op == "==")
@@ -56,6 +57,7 @@ def apply(op: str, left: Any, right: Any) -> Any:
 
 
 def known(function: Callable[..., Any], *values: Any) -> Any:
+    """The value of a function, or UNKNOWN where one of its arguments is. Raises Failed where it cannot take them."""
     if any(value is UNKNOWN for value in values):
         return UNKNOWN
     try:
@@ -65,6 +67,7 @@ def known(function: Callable[..., Any], *values: Any) -> Any:
 
 
 def number(value: Any) -> float:
+    """A value as a number. Raises Failed where it is none."""
     try:
         if isinstance(value, bool) or value is None:
             raise ValueError
@@ -74,10 +77,12 @@ def number(value: Any) -> float:
 
 
 def text(value: Any) -> str:
+    """A value as `string()` writes it."""
     return value if isinstance(value, str) else f"{value:g}" if isinstance(value, float) else str(value).lower()
 
 
 def size(value: Any) -> Any:
+    """The length of a text, list or map."""
     return UNKNOWN if value is UNKNOWN else float(len(value))
 
 

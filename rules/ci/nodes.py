@@ -143,15 +143,21 @@ def documents(data: bytes) -> Iterator[Node]:
     if len(data) > SIZE_LIMIT:
         raise BadYaml(f"larger than {SIZE_LIMIT // 1024} KiB")
     try:
-        for node in YAML(typ="safe").compose_all(data):
-            if node is not None:
-                yield _place(node)
+        yield from (_place(node) for node in _composed(data) if node is not None)
     except YAMLError as error:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         reason = getattr(error, "problem", None) or str(error).splitlines()[0]
         raise BadYaml(f"does not parse as YAML: {reason}", mark.line + 1 if mark else None) from None
     except (UnicodeDecodeError, ValueError, RecursionError) as error:
         raise BadYaml(f"does not parse as YAML: {type(error).__name__}") from None
+
+
+def _composed(data: bytes) -> list[Any]:
+    try:
+        return list(YAML(typ="safe").compose_all(data))
+    except YAMLError:
+        # The quick parser does not know `[docker push acme/web:1]`, which is good YAML 1.2; the slow one does.
+        return list(YAML(typ="safe", pure=True).compose_all(data))
 
 
 def first(data: bytes) -> Node:

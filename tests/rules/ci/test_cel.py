@@ -39,6 +39,7 @@ NAMES = {"body": BODY, "header": {"X-GitHub-Event": ["push"]}}
         ("body.pull_request.merged && body.n == 4", False),
         ("body.n == 3 ? 'a' == 'a' : false", True),
         ("body.n + 1 > 3 && body.n * 2 <= 6", True),
+        ("-body.n < 0 && 1 - -1 == 2", True),
         ("header['X-GitHub-Event'][0] == 'push'", True),
         ("body.ref.lowerAscii() == body.ref", True),
         ("r'\\d' == '\\\\d'", True),
