@@ -415,9 +415,8 @@ async def test_one_project_cannot_hold_up_another() -> None:
         slow, quick = Lane(wire, 1), Lane(wire, 2)
         waiting = [asyncio.create_task(slow.get("/x")) for _ in range(12)]
         await asyncio.sleep(0.05)
-        began = time.monotonic()
         await quick.get("/x")
-        assert time.monotonic() - began < 0.4
+        assert sum(task.done() for task in waiting) <= 4  # of twelve, two at a time
         await asyncio.gather(*waiting)
 
 

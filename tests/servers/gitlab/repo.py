@@ -26,6 +26,8 @@ class Repo:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._said: dict[tuple[str, ...], str | GitTrouble] = {}
+        self._trees: dict[str, dict[str, tuple[str, str, str]]] = {}
         path.mkdir(parents=True)
         self.git("init", "-q", "--bare", "-b", "main", ".")
 
@@ -50,9 +52,10 @@ class Repo:
     # -- reading
 
     def head(self, branch: str) -> str | None:
+        # Nothing packs the refs of this repository, so each is a file.
         try:
-            return self.git("rev-parse", "-q", "--verify", f"refs/heads/{branch}^{{commit}}")
-        except GitTrouble:
+            return (self.path / "refs" / "heads" / branch).read_text().strip()
+        except OSError:
             return None
 
     def commit_id(self, ref: str) -> str | None:
@@ -60,7 +63,7 @@ class Repo:
         found = self.head(ref)
         if found is None and len(ref) in (40, 64):
             try:
-                return self.git("rev-parse", "-q", "--verify", f"{ref}^{{commit}}")
+                return self.once("rev-parse", "-q", "--verify", f"{ref}^{{commit}}")
             except GitTrouble:
                 return None
         return found
@@ -68,8 +71,27 @@ class Repo:
     def branches(self) -> list[str]:
         return self.git("for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads").splitlines()
 
+    def once(self, *args: str) -> str:
+        """What git says of objects, which never changes. Raises GitTrouble again, too."""
+        if args not in self._said:
+            try:
+                self._said[args] = self.git(*args)
+            except GitTrouble as trouble:
+                self._said[args] = trouble
+        said = self._said[args]
+        if isinstance(said, GitTrouble):
+            raise said
+        return said
+
     def tree(self, ref: str) -> dict[str, tuple[str, str, str]]:
         """Every entry below a commit, folders too: path to (mode, type, id)."""
+        if (commit := self.commit_id(ref)) is not None:
+            if commit not in self._trees:
+                self._trees[commit] = self._tree(commit)
+            return dict(self._trees[commit])
+        return self._tree(ref)
+
+    def _tree(self, ref: str) -> dict[str, tuple[str, str, str]]:
         rows = self.run("ls-tree", "-r", "-t", "-z", "--full-tree", ref).decode("utf-8", "surrogateescape").split("\0")
         found = {}
         for row in filter(None, rows):
@@ -86,7 +108,7 @@ class Repo:
 
     def info(self, commit: str) -> dict[str, object]:
         """A commit as GitLab's API writes it."""
-        text = self.git("log", "-1", "--format=%H%x00%P%x00%an%x00%ae%x00%aI%x00%cn%x00%ce%x00%cI%x00%B", commit)
+        text = self.once("log", "-1", "--format=%H%x00%P%x00%an%x00%ae%x00%aI%x00%cn%x00%ce%x00%cI%x00%B", commit)
         oid, parents, an, ae, at, cn, ce, ct, message = text.split("\0", 8)
         return {
             "id": oid,
@@ -108,7 +130,7 @@ class Repo:
 
     def merge_base(self, one: str, other: str) -> str | None:
         try:
-            return self.git("merge-base", one, other)
+            return self.once("merge-base", self.commit_id(one) or one, self.commit_id(other) or other)
         except GitTrouble:
             return None
 
@@ -189,6 +211,7 @@ class Repo:
     def merged_tree(self, one: str, other: str) -> str | None:
         """The tree of merging two commits; None: they conflict."""
         try:
-            return self.git("merge-tree", "--write-tree", one, other).splitlines()[0]
+            ids = (self.commit_id(one) or one, self.commit_id(other) or other)
+            return self.once("merge-tree", "--write-tree", *ids).splitlines()[0]
         except GitTrouble:
             return None

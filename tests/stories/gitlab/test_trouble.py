@@ -100,7 +100,7 @@ async def story(world: World) -> None:
     """Opened, passed, landed; a newer tag; a request that nobody needs any more. Each pass is run until it can do no more."""
 
     async def passes() -> None:
-        for _ in range(4):
+        for _ in range(3):
             with contextlib.suppress(Killed):
                 await world.run()
 
