@@ -1,16 +1,19 @@
-"""`delivery: push`: commits straight onto the base branch, one for each stream, without a request."""
+"""`delivery: push`: commits straight onto the base branch, without a request, one for each stream or together (`batch: true`)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from bot.acting import Hands, rows
 from bot.forges.base import ForgeError, Moved
 from bot.passes.marking import Marker
 from bot.passes.tools import Mode
 from bot.report import Kind
-from rules.loops import Refusal
+from rules.batches import batched
+from rules.loops import Marking, Refusal
 from rules.messages import landing
+from rules.proposals import Proposal
 from rules.requests import Push
 
 _HELD_BACK: Mapping[Mode, tuple[Kind, str]] = {
@@ -19,13 +22,21 @@ _HELD_BACK: Mapping[Mode, tuple[Kind, str]] = {
 }
 
 
-async def push(hands: Hands, pushes: Sequence[Push], heads: Mapping[str, str], markers: Mapping[str, Marker], mode: Mode) -> bool:
+async def push(
+    hands: Hands, pushes: Sequence[Push], heads: Mapping[str, str], markers: Mapping[str, Marker], mode: Mode, template: str
+) -> bool:
     """Commit what is due; whether anything was, so that the repository has to be looked at again.
 
     A commit goes on top of the one before where the two change different files; the others are made anew from the new head.
     """
     tips, touched, moved = dict(heads), set[tuple[str, str]](), False
-    for proposal in (one.proposal for one in pushes if one.proposal.stream.key not in hands.failed):
+
+    def alike(proposal: Proposal) -> tuple[str, Marking] | None:
+        marking = markers[proposal.stream.base].landing(proposal, "push")
+        return None if isinstance(marking, Refusal) else (proposal.stream.base, replace(marking, reason=""))
+
+    due = (one for one in pushes if one.proposal.stream.key not in hands.failed)
+    for proposal in (one.proposal for one in batched(due, alike, template)):
         base = proposal.stream.base
         mine = {(base, file.path) for file in proposal.files}
         if mine & touched:

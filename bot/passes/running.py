@@ -70,7 +70,8 @@ class Pass:
     async def _act(self, decided: Decided) -> bool:
         """Carry out one plan; whether it is worth looking again at once."""
         due = [one for one in decided.pushes if isinstance(one, Push)]
-        if await pushing.push(self._hands, due, decided.heads, decided.markers, self._tools.mode):
+        template = decided.seen.config.commits.title
+        if await pushing.push(self._hands, due, decided.heads, decided.markers, self._tools.mode, template):
             return True
         written = await self._hands.carry_out(decided.actions, decided.heads)
         candidates = list(_candidates(decided, written))

@@ -36,7 +36,7 @@ from rules.config.fields import (
 )
 from rules.config.tree import Path
 from rules.findings import one_of
-from rules.merging import Method
+from rules.merging.values import Method
 from rules.policies.base import Choosing, Follow, Step, UpdateKind
 
 PolicyName = Literal["auto", "semver", "alphabetical", "numerical", "newest", "digest", "follow", "none"]
@@ -216,7 +216,7 @@ class RuleModel(Table):
     delivery: Annotated[Literal["request", "push"], Word] | None = Field(
         None, description="push: straight to the branch, without a request."
     )
-    batch: Flag | None = Field(None, description="true: land independent files of several requests in one commit.")
+    batch: Flag | None = Field(None, description="true: with `delivery: push`, what is due in independent files goes into one commit.")
     priority: Whole | None = Field(None, description="A higher one is opened and landed first.")
     automerge: Annotated[AutomergeModel | None, BeforeValidator(_automerge), OrFlag()] = Field(
         None, description="Whether and when a request lands by itself."

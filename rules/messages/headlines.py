@@ -86,6 +86,8 @@ def _default(updates: Sequence[Update], values: dict[str, str]) -> str:
         return f"Pin {image} {old} to its digest" if old != SEVERAL else f"Pin {image} to digests"
     if new == SEVERAL:
         images = len(_images(updates))
+        if not values["group"] and images > 1:
+            return f"{values['action']} {image}"
         return (
             f"{values['action']} {image}: {images} images"
             if images > 1

@@ -9,6 +9,7 @@ Files are merged as wholes: where base and branch changed the same file since th
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -77,6 +78,10 @@ class MemoryForge:
     landings: list[tuple[PullRequest, Readiness]] = field(default_factory=list)
     refusals: list[int] = field(default_factory=list)
 
+    _lines: dict[str, list[str]] = field(default_factory=dict)
+    _oids: dict[bytes, str] = field(default_factory=dict)
+    _blobs: dict[str, bytes] = field(default_factory=dict)
+
     def __post_init__(self) -> None:
         tree = {path: ("100644", text.encode()) for path, text in self.files.items()}
         self.branches["main"] = self._commit(tree, (), "ann", "First commit")
@@ -91,11 +96,10 @@ class MemoryForge:
 
     async def tree(self, commit: str) -> Mapping[str, Entry]:
         tree = self.nodes[commit].tree
-        return {path: Entry(blob_id(data, "sha1"), mode, len(data)) for path, (mode, data) in tree.items()}
+        return {path: Entry(self._oid(data), mode, len(data)) for path, (mode, data) in tree.items()}
 
     async def blobs(self, oids: Collection[str]) -> Mapping[str, bytes]:
-        every = {blob_id(data, "sha1"): data for node in self.nodes.values() for _, data in node.tree.values()}
-        return {oid: every[oid] for oid in oids}
+        return {oid: self._blobs[oid] for oid in oids}
 
     async def open(self, proposal: Proposal, onto: str) -> PullRequest:
         for request in self.requests.values():
@@ -137,7 +141,7 @@ class MemoryForge:
         branch, base = self.branches[request.branch], self.branches[request.base]
         old, new = self.nodes[self._fork(branch, base)].tree, self.nodes[branch].tree
         return [
-            Change(path, *(blob_id(side[path][1], "sha1") if path in side else None for side in (old, new)),
+            Change(path, *(self._oid(side[path][1]) if path in side else None for side in (old, new)),
                    *(side[path][0] if path in side else None for side in (old, new)))
             for path in sorted({path for path in old.keys() | new.keys() if old.get(path) != new.get(path)})
         ]  # fmt: skip
@@ -273,15 +277,23 @@ class MemoryForge:
     def _proposed(self, proposal: Proposal, onto: str) -> str:
         return self._commit(_with(self.nodes[onto].tree, proposal.files), (onto,), LOGIN, str(proposal.message))
 
+    def _oid(self, data: bytes) -> str:
+        if data not in self._oids:
+            self._oids[data] = blob_id(data, "sha1")
+            self._blobs[self._oids[data]] = data
+        return self._oids[data]
+
     def _ancestors(self, oid: str) -> list[str]:
-        found: dict[str, None] = {}
-        queue = [oid]
-        while queue:
-            one = queue.pop(0)
-            if one not in found:
-                found[one] = None
-                queue += self.nodes[one].parents
-        return list(found)
+        if oid not in self._lines:
+            found: dict[str, None] = {}
+            queue = deque([oid])
+            while queue:
+                one = queue.popleft()
+                if one not in found:
+                    found[one] = None
+                    queue += self.nodes[one].parents
+            self._lines[oid] = list(found)
+        return self._lines[oid]
 
     def _fork(self, branch: str, base: str) -> str:
         theirs = set(self._ancestors(base))
@@ -322,7 +334,8 @@ class MemoryForge:
             raise Denied(f"{request.branch} is gone")
         head, base = self.branches[request.branch], self.branches[request.base]
         edited = self._edited(head, base)
-        behind = sum(oid not in set(self._ancestors(head)) for oid in self._ancestors(base))
+        mine = set(self._ancestors(head))
+        behind = sum(oid not in mine for oid in self._ancestors(base))
         conflict = self._merged(head, base) is None
         state = "DIRTY" if conflict else "BEHIND" if behind and self.strict else "CLEAN"
         readiness = Readiness(

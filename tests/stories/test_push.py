@@ -42,3 +42,18 @@ async def test_a_server_that_only_proposes_pushes_nothing(tmp_path: Path) -> Non
         report = await world.run()
         assert not report.changed
         assert {one.reason for one in report.notes} == {"nothing is pushed with `mode: propose`"}
+
+
+async def test_with_batch_all_that_is_due_in_other_files_is_one_commit(tmp_path: Path) -> None:
+    files = {
+        ".tagboat.yaml": "rules: [{delivery: push, batch: true}]\n",
+        "web.yaml": pod("HOST/acme/web:1.4.0"),
+        "db.yaml": pod("HOST/acme/db:1.0.0"),
+    }
+    async with World.of(tmp_path, files, TAGS) as world:
+        report = await world.run()
+        assert kinds(report) == ["pushed"]
+        assert world.headlines() == ["Update 2 images", "First commit"]
+        assert world.file("web.yaml") == pod("HOST/acme/web:1.4.1").rstrip()
+        assert world.file("db.yaml") == pod("HOST/acme/db:1.0.1").rstrip()
+        assert not (await world.run()).changed
