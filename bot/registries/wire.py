@@ -239,6 +239,9 @@ def _reason(error: aiohttp.ClientConnectorError) -> str:
     inner = error.os_error
     if isinstance(inner, ssl.SSLCertVerificationError):
         return inner.verify_message
+    if isinstance(inner, ssl.SSLError) and inner.reason:
+        plain = "it speaks no TLS; plain http needs `insecure: true` in its row of app.yaml"
+        return plain if inner.reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST") else inner.reason.lower().replace("_", " ")
     return (os.strerror(inner.errno) if inner.errno and inner.errno > 0 else None) or inner.strerror or type(inner).__name__
 
 

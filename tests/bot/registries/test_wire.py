@@ -120,6 +120,19 @@ async def test_an_authority_from_the_environment(environment: pytest.MonkeyPatch
             assert await registries.tags(f"{server.host}/acme/web") == ("1.0",)
 
 
+async def test_plain_http_where_tls_is_expected() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    host = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server, Registries([RegistryAccess(host)], limits=QUICK) as registries:
+        with pytest.raises(RegistryError, match=r"\(it speaks no TLS; plain http needs `insecure: true`"):
+            await registries.tags(f"{host}/acme/web")
+
+
 async def test_an_authority_that_is_not_there(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
     environment.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "missing.pem"))
     async with FaultServer(b"") as server, Registries([RegistryAccess(server.host)], limits=QUICK) as registries:
