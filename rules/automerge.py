@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Literal
 
-from rules.merging import Method
+from rules.merging.values import Method
 from rules.policies.base import UpdateKind
 from rules.schedules import Schedule
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from rules.images import canonical
-from rules.merging import Readiness
+from rules.merging.values import Readiness
 from rules.proposals import Proposal
 from rules.records import Record
 from rules.streams import Stream

@@ -9,12 +9,13 @@ One table (`deciding.STEPS`) holds all conditions in their order; the modules be
 
 from __future__ import annotations
 
-from rules.merging.deciding import Condition, conditions, decide
+from rules.merging.deciding import conditions, decide
 from rules.merging.facts import Attempts, Facts, Platform, RequestFacts, UpdateFacts, facts_of
 from rules.merging.values import (
     UNREAD,
     Block,
     Check,
+    Condition,
     Merge,
     MergeDecision,
     Method,

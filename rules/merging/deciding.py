@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rules.merging import branch, checks, forges, people, scope, timing
 from rules.merging.facts import Facts, Judge
-from rules.merging.values import Merge, MergeDecision, Wait
+from rules.merging.values import Condition, Merge, MergeDecision, Wait
 
 if TYPE_CHECKING:
     from rules.automerge import Automerge
@@ -20,15 +20,6 @@ class Step:
     name: str
     holds: str
     judge: Judge
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """A condition as people see it. `met` None: not yet, and time, CI or the forge will tell; `text` says what is missing."""
-
-    name: str
-    met: bool | None
-    text: str
 
 
 STEPS: tuple[Step, ...] = (

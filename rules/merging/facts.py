@@ -13,7 +13,7 @@ from rules.policies.base import UpdateKind
 
 if TYPE_CHECKING:  # these two import the values of this package
     from rules.automerge import Automerge
-    from rules.plan import PullRequest
+    from rules.requests import PullRequest
 
 Platform = Literal["github", "gitlab", "git"]
 

@@ -128,3 +128,12 @@ class Skip:
 
 
 MergeDecision = Merge | UpdateBranch | Wait | Block | Skip
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A condition as people see it. `met` None: not yet, and time, CI or the forge will tell; `text` says what is missing."""
+
+    name: str
+    met: bool | None
+    text: str

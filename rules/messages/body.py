@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 from rules import durations
 from rules.images import canonical
-from rules.merging import Condition
+from rules.merging.values import Condition
 from rules.messages.escaping import code, prose
 from rules.messages.headlines import name, short
 from rules.messages.reasons import counts, nearest, why, why_not
