@@ -147,10 +147,9 @@ def _in_doubt(situation: Situation, way: Way, answer: Marking | Refusal) -> bool
         return situation.forge == "gitlab"  # whether a merged-results pipeline reads the waiting message
     if not takes_marker(situation.forge, way):
         return False
-    trial = world.play(situation, way, Marking(None, ""))
-    looping = [one for one in trial.landing if one.loop]
+    looping = [one for one in world.landing(situation, way, Marking(None, "")) if one.loop]
     for marking in loops.candidates(world, looping):
-        played = [one for one in world.play(situation, way, marking).landing if one.loop]
+        played = [one for one in world.landing(situation, way, marking) if one.loop]
         if played and all(one.start.answer == "unknown" and one.start.by == "token" for one in played):
             return True
     return False

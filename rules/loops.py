@@ -23,7 +23,7 @@ from rules.ci.situation import Marking as Marking
 from rules.ci.situation import Refusal as Refusal
 from rules.ci.situation import Situation as Situation
 from rules.ci.tokens import has_token
-from rules.ci.world import Definitions, Sources, Trial, World, interned
+from rules.ci.world import Definitions, Sources, World, interned
 
 Landing = Way
 HOSTS = {"github": "GitHub", "gitlab": "GitLab", "git": "plain git"}
@@ -50,45 +50,55 @@ def _mark(situation: Situation, landing: Landing) -> Marking | Refusal:
         return Refusal(f"{HOSTS[situation.forge]} cannot land by {landing}", "name another `method`")
     if situation.marker in ("auto", "none") and not world.may_build(situation.images):
         return Marking(None, _why_none(world))
-    trial = world.play(situation, landing, Marking(None, ""))
-    loops = [one for one in trial.landing if one.loop]
+    small = world.relevant(situation.images)
+    before = small.landing(situation, landing, Marking(None, ""))
+    loops = [one for one in before if one.loop]
     if situation.marker == "none":
         warning = f": {_would(loops)}, and only the breaker stops that" if loops else ""
         return Marking(None, f"markers are turned off (commits.marker: none){warning}")
     if situation.marker != "auto":
-        return _literal(world, situation, landing, trial, loops)
+        return _literal(world, situation, landing, before)
     if not loops:
-        return Marking(None, _why_not_started(world, situation, trial))
+        return Marking(None, _why_not_started(world, situation, before))
     wanted = _wants_a_build(world, situation, loops)
     if wanted is not None:
         return wanted
     if landing == "auto-merge":
         return _no_auto_merge(world, loops)
     for marking in candidates(world, loops):
-        played = world.play(situation, landing, marking)
-        holds = not any(one.loop for one in played.landing) and not silenced(trial.landing, played.landing)
-        if holds and not played.hangs(trial):
+        after = small.landing(situation, landing, marking)
+        holds = not any(one.loop for one in after) and not silenced(before, after)
+        if holds and not _hangs(world, situation, landing, marking):
             return replace(marking, reason=f"{_would(loops)}{_tags(world, marking)}")
     return _refusal(world, situation, landing, loops)
 
 
-def _literal(world: World, situation: Situation, landing: Way, trial: Trial, loops: Sequence[Outcome]) -> Marking | Refusal:
+def _hangs(world: World, situation: Situation, landing: Way, marking: Marking) -> bool:
+    """Whether a marking keeps something away that runs before the landing; only one that stands on the branch or is read by a
+    train can."""
+    if not marking.on_branch and landing != "queue":
+        return False
+    return world.play(situation, landing, marking).hangs(world.play(situation, landing, Marking(None, "")))
+
+
+def _literal(world: World, situation: Situation, landing: Way, before: Sequence[Outcome]) -> Marking | Refusal:
     """The marker that the configuration names: where nothing loops it is carried where that is possible, else it has to hold."""
-    token = situation.marker
+    token, small = situation.marker, world.relevant(situation.images)
+    loops = [one for one in before if one.loop]
     prefix = not token.startswith(("[", "*"))
     asked = "commits.marker asks for it"
     if not loops:
         if takes_marker(situation.forge, landing):
-            silent = silenced(trial.landing, world.play(situation, landing, Marking(token, "", prefix)).landing)
+            silent = silenced(before, small.landing(situation, landing, Marking(token, "", prefix)))
             return Marking(token, asked + (f"; it silences {silent[0].name} ({silent[1]}) as well" if silent else ""), prefix)
         return Marking(None, f"a landing by {landing} cannot carry {token!r}, and nothing here builds what it changes")
     if landing == "auto-merge":
         return _no_auto_merge(world, loops)
     for on_the_branch in (False,) if ci.is_native(token) else (True, False):
         marking = Marking(token, "", prefix, on_the_branch)
-        played = world.play(situation, landing, marking)
-        if not any(one.loop for one in played.landing) and not played.hangs(trial):
-            silent = silenced(trial.landing, played.landing)
+        after = small.landing(situation, landing, marking)
+        if not any(one.loop for one in after) and not _hangs(world, situation, landing, marking):
+            silent = silenced(before, after)
             also = f"; it silences {silent[0].name} ({silent[1]}) as well" if silent else ""
             return Marking(token, f"{asked}, and {_would(loops)}{also}{_tags(world, marking)}", prefix, on_the_branch)
     return _refusal(world, situation, landing, loops)
@@ -174,8 +184,8 @@ def _why_none(world: World) -> str:
     return f"nothing here is seen to build what it changes, so nothing is silenced{unread}"
 
 
-def _why_not_started(world: World, situation: Situation, trial: Trial) -> str:
-    for one in trial.landing:
+def _why_not_started(world: World, situation: Situation, before: Sequence[Outcome]) -> str:
+    for one in before:
         for job in one.pipeline.jobs:
             if any(world.ground.builds(job, image).answer == "yes" for image in situation.images):
                 place = f"{one.pipeline.name} in {one.pipeline.file}"
@@ -204,8 +214,8 @@ def _refusal(world: World, situation: Situation, landing: Way, loops: Sequence[O
 def suspect(situation: Situation) -> str | None:
     """The pipeline that an unmarked landing would start to build the image again, for the breaker's alarm; None: none is seen."""
     world = World.of(situation)
-    played = world.play(situation, "push", Marking(None, ""))
-    loops = sorted((one for one in played.landing if one.loop), key=lambda one: one.start.answer != "yes")
+    played = world.relevant(situation.images).landing(situation, "push", Marking(None, ""))
+    loops = sorted((one for one in played if one.loop), key=lambda one: one.start.answer != "yes")
     return f"{loops[0].pipeline.name} in {loops[0].pipeline.file}" if loops else None
 
 

@@ -6,8 +6,8 @@ world.play(situation, "squash", Marking("[skip ci]", "")).landing      what each
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from rules import ci
@@ -44,7 +44,7 @@ class World:
     @classmethod
     def of(cls, situation: Situation) -> World:
         """Read the definitions of a situation."""
-        found, has_recipe = _read(Definitions(situation.definitions), situation.repository)
+        found, has_recipe = _read(_as_key(situation.definitions), situation.repository)
         readable = tuple(one for one in found if not isinstance(one, Unreadable))
         unreadable = tuple(one for one in found if isinstance(one, Unreadable))
         forges = frozenset({situation.forge}) if situation.forge != "git" else ci.forges(found)
@@ -59,22 +59,40 @@ class World:
         jobs = [job for pipeline in self.pipelines for job in pipeline.jobs]
         return any(self.ground.builds(job, image).answer != "no" for image in images for job in jobs)
 
+    def relevant(self, images: Sequence[str]) -> World:
+        """The same with only those pipelines that build one of the images, or may, or do something that must not be silenced."""
+
+        def matters(pipeline: Pipeline) -> bool:
+            builds = any(self.ground.builds(job, image).answer != "no" for image in images for job in pipeline.jobs)
+            return builds or any(job.work.effects for job in pipeline.jobs)
+
+        return replace(self, pipelines=tuple(filter(matters, self.pipelines)))
+
     def play(self, situation: Situation, way: Way, marking: Marking) -> Trial:
-        """Play a landing through, with a marking. Where there are several forges, a pipeline is taken on its own."""
-        told = [self._play(pipeline, situation, way, marking) for pipeline in self.pipelines]
-        return Trial(tuple(one[0] for one in told), tuple(one[1] for one in told), tuple(one[2] for one in told))
+        """Play a landing through, with a marking."""
+        return Trial(
+            self._each(situation, way, marking, lambda one: (on_branch(one),)),
+            self._each(situation, way, marking, lambda one: (queue_run(one),)),
+            self.landing(situation, way, marking),
+        )
 
-    def _play(self, pipeline: Pipeline, situation: Situation, way: Way, marking: Marking) -> tuple[Outcome, Outcome, Outcome]:
-        homes = ci.system_of(pipeline).FORGES & self.forges
-        possible = exists(situation.forge, way)
-        stories = [story(situation, forge, way, marking) for forge in sorted(homes or self.forges) if possible]
+    def landing(self, situation: Situation, way: Way, marking: Marking) -> tuple[Outcome, ...]:
+        """What each pipeline does when it lands."""
+        return self._each(situation, way, marking, events)
 
-        def told(groups: Sequence[tuple[Event, ...]]) -> Outcome:
-            return worst(outcome(pipeline, group, situation.images, self.ground) for group in groups or [()])
+    def _each(
+        self, situation: Situation, way: Way, marking: Marking, told: Callable[[Story], Sequence[tuple[Event, ...]]]
+    ) -> tuple[Outcome, ...]:
+        """Where there are several forges, each pipeline is taken on its own."""
+        forges = sorted(self.forges) if exists(situation.forge, way) else []
+        groups = {forge: told(story(situation, forge, way, marking)) for forge in forges}
 
-        opened = told([on_branch(one) for one in stories])
-        queued = told([queue_run(one) for one in stories])
-        return opened, queued, told([group for one in stories for group in events(one)])
+        def worst_of(pipeline: Pipeline) -> Outcome:
+            homes = ci.system_of(pipeline).FORGES & self.forges or self.forges
+            variants = [group for forge, some in groups.items() if forge in homes for group in some]
+            return worst(outcome(pipeline, group, situation.images, self.ground) for group in variants or [()])
+
+        return tuple(map(worst_of, self.pipelines))
 
 
 def story(situation: Situation, forge: ForgeName, way: Way, marking: Marking) -> Story:
@@ -97,10 +115,18 @@ def story(situation: Situation, forge: ForgeName, way: Way, marking: Marking) ->
 
 
 class Definitions(dict[str, bytes]):
-    """Definitions as a key for what was read of them: the pass asks many times about the same files."""
+    """Definitions as a key for what was read of them: the pass asks many times about the same files. Never changed."""
+
+    _hash: int | None = None
 
     def __hash__(self) -> int:  # type: ignore[override]
-        return hash(tuple(sorted((path, len(data)) for path, data in self.items())))
+        if self._hash is None:
+            self._hash = hash(tuple(sorted((path, len(data)) for path, data in self.items())))
+        return self._hash
+
+
+def _as_key(definitions: Mapping[str, bytes]) -> Definitions:
+    return definitions if isinstance(definitions, Definitions) else Definitions(definitions)
 
 
 @lru_cache(maxsize=64)
