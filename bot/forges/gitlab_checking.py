@@ -231,7 +231,7 @@ class Checker:
 
     async def _of(self, request: Json) -> Sequence[Json]:
         """The pipelines that may say something of a request: GitLab's own choice, and what runs for its head."""
-        own = request.get("head_pipeline")
+        own = request.get("head_pipeline") or request.get("pipeline")  # the older name
         if self._pipelines is None or (len(self._pipelines) >= _NEWEST and (own is None or own["id"] not in self._pipelines)):
             try:
                 listed = await self.lane.get(f"/merge_requests/{request['iid']}/pipelines", per_page=_NEWEST)

@@ -44,10 +44,13 @@ class Declined(ForgeError):
 
 class Trouble(Exception):
     """An exchange failed in a way that may pass. `reached` is False where GitLab cannot have begun to act on it; `wait` is for
-    how many seconds it asked us to stay away; `limited` that it was a rate limit."""
+    how many seconds it asked us to stay away; `limited` that it was a rate limit, `slow` a time-out."""
 
-    def __init__(self, message: str, *, reached: bool = True, wait: float | None = None, limited: bool = False) -> None:
+    def __init__(
+        self, message: str, *, reached: bool = True, wait: float | None = None, limited: bool = False, slow: bool = False
+    ) -> None:
         super().__init__(message)
+        self.slow = slow
         self.reached = reached
         self.wait = wait
         self.limited = limited
@@ -74,6 +77,7 @@ class Session:
 
     def __init__(self, url: str, token: str, *, size: int, connect: float, read: float, total: float) -> None:
         self.url = base_of(url)
+        self._token = token
         self._total = total
         self._http = _Http(self.url, size)
         self._gitlab = gitlab.Gitlab(
@@ -116,6 +120,8 @@ class Session:
     def _judge(self, error: GitlabError) -> Exception:
         status, headers = int(error.response_code or 0), self._http.last.headers
         words = _words(error.error_message)
+        # A proxy in between may throw back what it was sent.
+        words = words.replace(self._token, "***") if self._token else words
         if status == 429:
             return Trouble("GitLab asks for fewer requests (429)", reached=False, wait=_pause(headers), limited=True)
         if status >= 500 or status == 408:
@@ -197,7 +203,7 @@ def _read(response: requests.Response, limit: int, deadline: float) -> bytes:
         if size > limit:
             raise Denied(f"GitLab's answer is larger than {limit // 2**20} MiB")
         if time.monotonic() > deadline:
-            raise Trouble("GitLab did not finish its answer in time")
+            raise Trouble("GitLab did not finish its answer in time", slow=True)
     return b"".join(parts)
 
 
@@ -239,7 +245,7 @@ def _broken(error: Exception) -> Exception:
         case requests.exceptions.ProxyError():
             return Trouble("GitLab cannot be reached: the proxy does not take connections", reached=False)
         case requests.exceptions.Timeout():
-            return Trouble("GitLab did not answer in time")
+            return Trouble("GitLab did not answer in time", slow=True)
         case requests.exceptions.ConnectionError() if "NewConnectionError" in said or "NameResolutionError" in said:
             why = "its name is not known" if "NameResolution" in said else "it takes no connection"
             return Trouble(f"GitLab cannot be reached: {why}", reached=False)

@@ -10,7 +10,8 @@ threads: a project whose answers are slow does not hold up the others.
 | what happened                        | what is done                                                      | else          |
 |--------------------------------------|-------------------------------------------------------------------|---------------|
 | 429                                  | nobody asks before the moment that GitLab names, if that is soon  | Limited       |
-| 5xx, time-out, broken or cut answer  | two more tries, for what reads or may be said twice (`again`)     | Unreachable   |
+| 5xx, broken or cut-off answer        | two more tries, for what reads or may be said twice (`again`)     | Unreachable   |
+| time-out                             | one more try, likewise                                            | Unreachable   |
 | no connection at all                 | two more tries                                                    | Unreachable   |
 | many such in a row                   | for a while every request fails at once                           | Unreachable   |
 | any other status                     | the caller knows what it means; `plainly` makes it plain          | Declined      |
@@ -22,7 +23,6 @@ import asyncio
 import re
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -32,6 +32,7 @@ from aiolimiter import AsyncLimiter
 
 from bot.forges.base import Denied, ForgeError, Limited, Moved, Unreachable
 from bot.forges.gitlab_session import Answer, Declined, Session, Trouble
+from bot.forges.gitlab_threads import Threads
 from bot.registries.limits import Clock
 
 JSON_LIMIT = 32 * 2**20
@@ -75,7 +76,7 @@ class Wire:
             total=self.limits.total_timeout,
         )
         self.url = self._session.url
-        self._threads = ThreadPoolExecutor(self.limits.threads, thread_name_prefix="gitlab")
+        self._threads = Threads(self.limits.threads, "gitlab")
         self._slots = asyncio.Semaphore(self.limits.threads)
         self._pace = AsyncLimiter(self.limits.burst, self.limits.burst / self.limits.per_second)
         self._not_before = 0.0
@@ -119,7 +120,7 @@ class Wire:
                     if last:
                         raise self._limited() from None
                     continue
-                if last or (trouble.reached and not safe):
+                if last or (trouble.reached and not safe) or (trouble.slow and attempt):
                     raise self._failed(str(trouble)) from None
                 await self.clock.sleep(self._pause(attempt, trouble.wait))
             else:
@@ -144,7 +145,7 @@ class Wire:
 
     async def close(self) -> None:
         """Give back threads and connections; a request that is under way ends by itself."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._threads.close()
         self._session.close()
 
     async def _once(self, method: str, path: str, query: Mapping[str, Any], body: Mapping[str, Any] | None, limit: int) -> Answer:
@@ -152,8 +153,7 @@ class Wire:
         try:
             await self._ready()
             self.requests[f"{method.upper()} {_VARIABLE.sub('/:', path)}"] += 1
-            loop = asyncio.get_running_loop()
-            running = loop.run_in_executor(self._threads, self._session.exchange, method, path, query, body, limit)
+            running = self._threads.begin(lambda: self._session.exchange(method, path, query, body, limit))
         except BaseException:
             self._slots.release()
             raise
