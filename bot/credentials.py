@@ -44,6 +44,20 @@ async def problems(settings: Settings, images: Iterable[str]) -> AsyncIterator[s
                     yield f"{host}: it did not answer in time"
 
 
+async def required_checks(settings: Settings, repository: str, base: str) -> frozenset[str]:
+    """The checks that a base branch demands, where the settings know the repository and it can be read; else none."""
+    with tempfile.TemporaryDirectory() as folder:
+        apart = replace(settings, state=Secret(f"sqlite:///{Path(folder) / 'doctor.db'}"))
+        async with await App.open(apart) as app:
+            berths, _ = await app.berths()
+            for berth in berths:
+                if berth.name.lower() == repository.lower():
+                    look = await berth.forge.look([base])
+                    protection = look.project.protections.get(base)
+                    return frozenset(check.name for check in protection.required_checks) if protection else frozenset()
+    return frozenset()
+
+
 def _one_each(settings: Settings, images: Iterable[str]) -> dict[str, str]:
     """One image for each registry that the settings list."""
     listed = {row.host for row in settings.registries}

@@ -11,13 +11,14 @@ import asyncio
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
 from bot.checkout import Checkout, Unreadable
+from bot.forges.base import ForgeError
 from bot.origin import Origin
 from bot.settings import Settings
 from bot.settings import load as load_settings
@@ -67,7 +68,8 @@ def doctor(
     found = [*ci.pipelines(definitions, origin.repository)]
     forges = [forge] if forge else [origin.forge] if origin.forge else sorted(ci.forges(found))
     if app is not None and not settings.missing:
-        problems += asyncio.run(_asked(settings, case))
+        said, required = asyncio.run(_asked(settings, case))
+        problems, case = [*problems, *said], replace(case, required=required)
     rows = [row for one in forges for row in prove(case, one)]
     _show(rows, case, forges, json=json)
     sys.stdout.flush()
@@ -128,10 +130,17 @@ def _settings(app: Path | None, problems: list[str]) -> Settings:
     return settings
 
 
-async def _asked(settings: Settings, case: Case) -> list[str]:
-    from bot.credentials import problems
+async def _asked(settings: Settings, case: Case) -> tuple[list[str], frozenset[str]]:
+    """What is wrong with the credentials, and which checks the base branch demands."""
+    from bot.credentials import problems, required_checks
 
-    return [problem async for problem in problems(settings, case.places)]
+    found = [problem async for problem in problems(settings, case.places)]
+    if case.repository is None:
+        return found, frozenset()
+    try:
+        return found, await asyncio.wait_for(required_checks(settings, case.repository, case.base), 60)
+    except (ForgeError, TimeoutError) as error:
+        return [*found, f"{case.repository}: {str(error) or 'it did not answer in time'}"], frozenset()
 
 
 def _definitions(checkout: Checkout, problems: list[str]) -> Iterator[tuple[str, bytes]]:

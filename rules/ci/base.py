@@ -132,13 +132,15 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A part of a pipeline. `needs` are the jobs without which it cannot run; `rule` is the system's own, for `Pipeline.run`."""
+    """A part of a pipeline. `needs` are the jobs without which it cannot run; `rule` is the system's own, for `Pipeline.run`.
+    `label` is how its check is called, where that is another name."""
 
     name: str
     line: int
     work: Work
     needs: tuple[str, ...] = ()
     rule: object = field(default=None, compare=False)
+    label: str = ""
 
 
 class Pipeline(Protocol):

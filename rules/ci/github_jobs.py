@@ -76,7 +76,7 @@ def _job(key: Node, job: Node, scope: Scope) -> Iterator[Job]:
         yield Job(name, key.line, Work(effects=effects), here.needs, here.conditions)
         yield from _called(name, called, job, here)
         return
-    yield Job(name, key.line, Work(effects=effects), here.needs, here.conditions)
+    yield Job(name, key.line, Work(effects=effects), here.needs, here.conditions, job.get("name").text or "")
     yield from _steps(name, job.get("steps"), here)
 
 

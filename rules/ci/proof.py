@@ -44,7 +44,8 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A repository: its definitions, where each of its images stands (canonical names), its name, and its marker."""
+    """A repository: its definitions, where each of its images stands (canonical names), its name, and its marker. `required` are
+    the checks that the base branch demands, as far as they are known."""
 
     definitions: Mapping[str, bytes]
     places: Mapping[str, tuple[str, ...]]
@@ -52,6 +53,7 @@ class Case:
     base: str = "main"
     marker: str = "auto"
     sources: Mapping[str, str] = field(default_factory=dict)
+    required: frozenset[str] = frozenset()
 
     def situations(self, forge: ForgeName) -> list[Situation]:
         """What a proposal can be here: one for each image that is built here, or may be; else one with all images."""
@@ -90,7 +92,8 @@ def prove(case: Case, forge: ForgeName) -> Iterator[Row]:
         played = [_play(world, situation, way) for situation in situations]
         for index, pipeline in enumerate(world.pipelines):
             if way != "push":
-                yield min((one.branch(index, forge, pipeline) for one in played), key=_safety)
+                demanded = _is_demanded(pipeline, case.required)
+                yield min((one.branch(index, forge, pipeline, demanded=demanded) for one in played), key=_safety)
             yield min((one.landing(index, forge, pipeline) for one in played), key=_safety)
         for unreadable in world.unreadable:
             yield from _unreadable(unreadable, forge, way)
@@ -110,7 +113,7 @@ class _Played:
     trial: Trial
     note: str = ""
 
-    def branch(self, index: int, forge: ForgeName, pipeline: Pipeline) -> Row:
+    def branch(self, index: int, forge: ForgeName, pipeline: Pipeline, *, demanded: bool) -> Row:
         before, after = self.unmarked.branch[index], self.trial.branch[index]
         start = after.start
         reason, fix, verdict = start.reason, start.fix, _WORDS[start.answer]
@@ -118,15 +121,15 @@ class _Played:
             verdict = "blocked"
             reason += ": a required check would wait for ever"
         elif start.answer == "no" and start.by == "paths":
-            reason += "; if its check is required, the request waits for ever"
+            verdict = "blocked" if demanded else verdict
+            reason += f"; {_since(demanded)} the request waits for ever"
             fix = "let it run for every request, or do not require its check"
         elif start.answer != "no" and after.loop:
             reason += "; an image that is pushed from the request's branch must not fit the policy"
         if self.way == "queue" and start.answer == "yes" and self.trial.queue[index].start.answer == "no":
             queued = self.trial.queue[index].start
-            if queued.by == "token":
-                verdict = "blocked"
-            reason += f"; for the queue {queued.reason}: if its check is required, nothing ever lands"
+            verdict = "blocked" if queued.by == "token" or demanded else verdict
+            reason += f"; for the queue {queued.reason}: {_since(demanded)} nothing ever lands"
             fix = fix or ("add `merge_group:` to `on:`" if forge == "github" else "let it run for merge trains")
         return Row(forge, self.way, "branch", pipeline.name, verdict, False, *_place(after), reason, fix)
 
@@ -147,6 +150,16 @@ class _Played:
         if isinstance(self.verdict, Marking) and "tag another one" in self.verdict.reason and after.start.by == "token":
             reason += "; a tag that is put on this commit would be skipped too"
         return Row(forge, self.way, "landing", pipeline.name, _WORDS[after.start.answer], after.loop, *_place(after), reason, fix)
+
+
+def _since(demanded: bool) -> str:
+    return "its check is required, so" if demanded else "if its check is required,"
+
+
+def _is_demanded(pipeline: Pipeline, required: frozenset[str]) -> bool:
+    """Whether a check of the pipeline is among those that the base branch demands."""
+    names = {name for job in pipeline.jobs for name in (job.name, job.label) if name} | {pipeline.name}
+    return any(check in names or check.partition(" (")[0] in names or check.partition(" / ")[2] in names for check in required)
 
 
 def _play(world: World, situation: Situation, way: Way) -> _Played:

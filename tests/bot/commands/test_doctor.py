@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,8 @@ import pytest
 from bot.commands.doctor import doctor
 from bot.origin import Origin
 from bot.terminal import UsageError
+from tests.servers.github.server import GitHubServer
+from tests.stories.world import NOON
 
 KEYS = ["forge", "landing", "event", "pipeline", "verdict", "loop", "file", "line", "reason", "fix"]
 DEPLOYMENT = """apiVersion: apps/v1
@@ -342,3 +345,32 @@ def test_credentials_are_tried_and_what_is_refused_is_named(ask: Ask, tmp_path: 
     said = capsys.readouterr().err
     assert "127.0.0.1:9: " in said
     assert not (tmp_path / "data").exists()
+
+
+FILTERED = 'name: Tests\non: {pull_request: {paths: ["src/**"]}}\njobs: {unit: {name: Unit tests, steps: [{run: make test}]}}\n'
+
+
+@pytest.mark.parametrize(
+    ("check", "verdict", "status"), [("Unit tests", "blocked", 1), ("unit", "blocked", 1), ("other", "skipped", 0)]
+)
+async def test_checks_that_the_forge_demands_are_known_with_its_settings(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], check: str, verdict: str, status: int
+) -> None:
+    async with GitHubServer(tmp_path / "github", lambda: NOON) as server:
+        repo = server.world.repo("acme/shop", {"a": b"b"})
+        server.world.token("secret", "tagboat-user")
+        repo.permissions["tagboat-user"] = "write"
+        repo.classic["main"] = {"requiresStatusChecks": True, "requiredStatusChecks": [{"context": check, "app": None}]}
+        (tmp_path / "token").write_text("secret")
+        row = f'{{kind: github, url: "{server.url}", token: {{file: token}}, repositories: ["acme/shop"]}}'
+        (tmp_path / "app.yaml").write_text(f"forges: [{row}]\n")
+        checkout = tmp_path / "checkout"
+        (checkout / ".git").mkdir(parents=True)
+        (checkout / ".git/config").write_text('[remote "origin"]\n\turl = https://github.com/acme/shop.git\n')
+        (checkout / ".github/workflows").mkdir(parents=True)
+        (checkout / ".github/workflows/test.yml").write_text(FILTERED)
+        (checkout / "app.yaml").write_text(DEPLOYMENT.replace("IMAGE", "ghcr.io/acme/shop"))
+        found = await asyncio.to_thread(doctor, checkout, json=True, app=tmp_path / "app.yaml")
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {row["verdict"] for row in rows if row["event"] == "branch"} == {verdict}
+    assert found == status
