@@ -39,7 +39,7 @@ from bot.forges.base import (
 )
 from bot.forges.github_commits import Committer
 from bot.forges.github_landing import Lander
-from bot.forges.github_looking import Looker
+from bot.forges.github_looking import Looker, introduce
 from bot.forges.github_place import Place
 from bot.forges.github_reading import Reader
 from bot.forges.github_settings import Reviewer
@@ -55,8 +55,8 @@ T = TypeVar("T")
 
 
 class GitHubForge:
-    """One repository, `owner/name`. `is_app`: the wire is signed as an App's installation; `default` is its default branch,
-    where a list told it. `fault` is called with the name of each fault point."""
+    """One repository, `owner/name`. `is_app`: the wire is signed as an App's installation, whose `login` and whose
+    `default` branch a list may have told. `fault` is called with the name of each fault point."""
 
     kind: ForgeKind = "github"
 
@@ -66,13 +66,14 @@ class GitHubForge:
         wire: Wire,
         *,
         is_app: bool = False,
+        login: str = "",
         default: str = "main",
         seen: bool = False,
         fault: Callable[[str], None] = lambda point: None,
     ) -> None:
         self.name = name
         self.wire = wire
-        self._place = Place(name, default=default, seen=seen)
+        self._place = Place(name, app=login, default=default, seen=seen)
         self._looker = Looker(wire, self._place)
         self._reader = Reader(wire, self._place)
         self._talker = Talker(wire, self._place, is_app, fault)
@@ -167,8 +168,8 @@ class GitHubForge:
     async def _meet(self) -> None:
         """Know who we are; every look tells it."""
         if not self._place.us.login:
-            data, troubles = await self.wire.query(queries.VIEWER)
-            self._place.meet(data.get("viewer"), troubles[0].message if troubles else "it gives no reason")
+            data, _ = await self.wire.query(queries.VIEWER)
+            await introduce(self.wire, self._place, data.get("viewer"))
 
     def renamed(self, name: str) -> None:
         """Take the name that a list of repositories gives it now."""

@@ -114,7 +114,8 @@ class GitHubHost:
                 log.warning("installation not read", installation=row.get("id"), why=str(error))
                 failed.append(error)
                 continue
-            found += [Repository(self._discovered(one, wire), named=False) for one in repositories if _wanted(one)]
+            login = _login(row)
+            found += [Repository(self._discovered(one, wire, login), named=False) for one in repositories if _wanted(one)]
         if failed and not found:
             raise failed[0]
         return found
@@ -130,7 +131,7 @@ class GitHubHost:
             # Not kept: it may be installed there by the next time.
             reason = f"the App is not installed on {name}, or there is no such repository"
             return GitHubForge(name, self._new_wire(Refusing(reason)), is_app=True)
-        return self._forge(name.casefold(), name, self._installation(int(row["id"])))
+        return self._forge(name.casefold(), name, self._installation(int(row["id"])), login=_login(row))
 
     def _app(self) -> Wire:
         app = self.settings.app
@@ -153,20 +154,30 @@ class GitHubHost:
     def _new_wire(self, auth: Auth) -> Wire:
         return Wire(self.settings.url, auth, self._connections, budget=Budget(self._pace, self._clock))
 
-    def _discovered(self, row: Any, wire: Wire) -> GitHubForge:
+    def _discovered(self, row: Any, wire: Wire, login: str = "") -> GitHubForge:
         """By its number, so that it stays the same when it is renamed."""
-        forge = self._forge(int(row["id"]), str(row["full_name"]), wire, default=row.get("default_branch"), seen=True)
+        forge = self._forge(
+            int(row["id"]), str(row["full_name"]), wire, default=row.get("default_branch"), seen=True, login=login
+        )
         forge.renamed(str(row["full_name"]))
         return forge
 
-    def _forge(self, key: object, name: str, wire: Wire, *, default: str | None = None, seen: bool = False) -> GitHubForge:
+    def _forge(
+        self, key: object, name: str, wire: Wire, *, default: str | None = None, seen: bool = False, login: str = ""
+    ) -> GitHubForge:
         forge = self._forges.get(key)
         if forge is None or forge.wire is not wire:
             is_app = self.settings.app is not None
-            forge = GitHubForge(name, wire, is_app=is_app, default=default or "main", seen=seen, fault=self._fault)
+            forge = GitHubForge(name, wire, is_app=is_app, login=login, default=default or "main", seen=seen, fault=self._fault)
             self._forges[key] = forge
         return forge
 
 
 def _wanted(row: Any) -> bool:
     return not (row.get("fork") or row.get("archived") or row.get("disabled"))
+
+
+def _login(installation: Any) -> str:
+    """The App's own login, by one of its installations."""
+    slug = installation.get("app_slug")
+    return f"{slug}[bot]" if slug else ""

@@ -35,6 +35,14 @@ _BACK_PAGES = 4
 _KEPT = 500
 
 
+async def introduce(wire: Wire, place: Place, viewer: Json | None) -> None:
+    """Know who we are: as GraphQL says it, else by the list of installations, else as REST says it. Raises ForgeError."""
+    if not place.meet(viewer):
+        place.meet(await wire.get("/user"))
+    if not place.us.login:
+        raise Denied("GitHub does not say whose credentials these are")
+
+
 class Looker:
     """Looks at one repository and keeps its place up to date."""
 
@@ -79,7 +87,7 @@ class Looker:
             raise Gone(f"{place.path} is {'archived' if found.get('isArchived') else 'a fork'}: it is left alone")
         if found.get("isDisabled"):
             raise Denied(f"{place.path} was disabled by GitHub")
-        place.meet(data.get("viewer"), troubles[0].message if troubles else "")
+        await introduce(self._wire, place, data.get("viewer"))
         place.seen = True
         place.settings = str((found.get("config") or {}).get("oid") or "")
         _keep(place, found.get("config"))

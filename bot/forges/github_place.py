@@ -11,7 +11,7 @@ from typing import Any
 
 from cachetools import LRUCache
 
-from bot.forges.base import Comment, Denied, Entry
+from bot.forges.base import Comment, Entry
 from bot.forges.github_answers import quoted
 from rules.requests import PullRequest
 
@@ -83,6 +83,7 @@ class Place:
     """One repository. `path` is `owner/name` as it is now; `kept` the configuration file's blob, if the look brought it along."""
 
     path: str
+    app: str = ""  # the App's login, where we are one and a list told it
     us: Us = field(default_factory=lambda: Us(""))
     id: str = ""
     default: str = "main"
@@ -100,13 +101,13 @@ class Place:
     settings: str = ""  # the blob of the configuration file on the default branch
     listed: str | None = None  # the commit whose tree was read last
 
-    def meet(self, viewer: Json | None, why: str = "") -> None:
-        """Take in who GitHub says we are. Raises Denied where it does not."""
-        login = (viewer or {}).get("login")
-        if login:
-            self.us = replace(self.us, login=str(login), id=(viewer or {}).get("databaseId"))
-        elif not self.us.login:
-            raise Denied(f"GitHub does not say whose credentials these are: {why}")
+    def meet(self, viewer: Json | None) -> bool:
+        """Take in who GitHub says we are; whether we know it now."""
+        login = str((viewer or {}).get("login") or self.us.login or self.app)
+        if self.app and not login.endswith("[bot]"):
+            login += "[bot]"
+        self.us = replace(self.us, login=login, id=(viewer or {}).get("databaseId") or self.us.id)
+        return bool(login)
 
     def opened(self, number: int, base: str, known: Known) -> None:
         """Take in a request that was opened after the look."""

@@ -16,7 +16,7 @@ from bot.forges.github_answers import Trouble
 _UNKNOWN = re.compile(r"[Ff]ield '(\w+)' doesn't exist|Cannot query field [\"'](\w+)[\"']")
 _FRAGMENT = re.compile(r"fragment (\w+) on ")
 _KEYWORDS = frozenset({"query", "mutation", "fragment", "on", "..."})
-_NEEDED = frozenset({"repository", "viewer", "nameWithOwner", "nodes", "number", "oid"})
+_NEEDED = frozenset({"repository", "nameWithOwner", "nodes", "number", "oid"})
 
 
 def fields_of(troubles: Iterable[Trouble]) -> frozenset[str]:

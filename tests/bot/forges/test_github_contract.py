@@ -145,6 +145,7 @@ async def test_a_whole_life_under_the_eyes_of_the_published_schema(tmp_path: Pat
         await by_token.wire.get("/repos/acme/gitops/rules/branches/main", kept=True)
         w.repo.classic["main"] = {"requiresStatusChecks": True, "requiredStatusChecks": [{"context": "ci/test"}]}
         await by_token.wire.get("/repos/acme/gitops/branches/main/protection", kept=True)
+        await by_token.wire.get("/user")
         async for _ in by_token.wire.pages("/user/repos?per_page=100"):
             pass
         routes = {f"{method} {path}" for method, path, _ in w.server.rest.routes()}

@@ -92,6 +92,18 @@ async def test_a_server_that_deletes_only_by_rest(w: World) -> None:
     assert w.branches == ["main"]
 
 
+async def test_a_server_that_does_not_say_who_we_are(w: World) -> None:
+    w.server.world.ungiven, w.server.world.ungiven_how = frozenset({"viewer"}), "failing"
+    forge = await w.installed()
+    assert (await forge.look()).login == "tagboat[bot]"
+    await forge.open(wish(), await head_of(forge))
+    assert [one.number for one in (await (await w.installed()).look()).requests] == [1]
+    by_token = w.forge()
+    assert (await by_token.look()).login == "tagboat-user"
+    await w.forge().comment((await forge.look()).requests[0], "Ours.")
+    assert w.repo.pulls[1].comments[0].author.login == "tagboat-user"
+
+
 async def test_a_branch_that_may_not_be_rewritten(w: World) -> None:
     forge = await w.installed()
     base = await head_of(forge)

@@ -36,6 +36,7 @@ class Rest:
     def routes(self) -> list[tuple[str, str, Handler]]:
         repo = "/repos/{owner}/{repo}"
         return [
+            ("GET", "/user", self.user),
             ("GET", "/user/repos", self.user_repos),
             ("GET", "/app/installations", self.installations),
             ("POST", "/app/installations/{id}/access_tokens", self.access_token),
@@ -75,6 +76,14 @@ class Rest:
         ]
 
     # -- who
+
+    async def user(self, request: web.Request, viewer: Viewer) -> web.Response:
+        if viewer.installation is not None:
+            raise Answer(403, "Resource not accessible by integration")
+        counts = {"public_repos": 0, "public_gists": 0, "followers": 0, "following": 0}
+        words = dict.fromkeys(("name", "company", "location", "email", "hireable", "bio", "blog"))
+        times = {"created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z"}
+        return web.json_response(payloads.user(self, viewer.account) | counts | words | times)
 
     async def user_repos(self, request: web.Request, viewer: Viewer) -> web.Response:
         if viewer.installation is not None:
