@@ -64,12 +64,10 @@ class Automerge:
         return self.automerge and kind is not None and kind in self.update_types
 
 
-def by_word(rule: Automerge | None, forge: str) -> Automerge:
-    """The rule under which a request lands by a person's word (`merge`), or goes back (`rollback: auto`): the same one without
-    its conditions of time and kind; where a person lands it anyway, the rule with every key at its default."""
-    base = rule or Automerge(**(GIT_DEFAULTS if forge == "git" else {}))
+def timeless(rule: Automerge) -> Automerge:
+    """The rule without its conditions of time and kind: for what goes back (`rollback: auto`), and for a person's word."""
     return replace(
-        base,
+        rule,
         automerge=True,
         update_types=(*UPDATE_TYPES, "major"),
         require_label=None,
@@ -77,3 +75,9 @@ def by_word(rule: Automerge | None, forge: str) -> Automerge:
         min_pr_age=timedelta(0),
         schedule=None,
     )
+
+
+def by_word(rule: Automerge | None, *, require_protection: bool = False) -> Automerge:
+    """The rule under which a request lands by a person's word (`merge`). Where a person lands it anyway, neither protection
+    (unless the operator requires it) nor checks have to be there; those that are there count."""
+    return timeless(rule or Automerge(require_protection=require_protection, no_checks="merge"))

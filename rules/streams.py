@@ -19,7 +19,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, fields
 
 from rules import globs
-from rules.automerge import Automerge, by_word
+from rules.automerge import GIT_DEFAULTS, Automerge, timeless
 from rules.config.values import Config, ForgeKind, Proposing
 from rules.images import canonical
 from rules.updates import ROLLBACK, Update
@@ -107,7 +107,8 @@ def _going_back(update: Update, config: Config, forge: ForgeKind) -> Member:
     proposing = Proposing(labels=said.labels, reviewers=said.reviewers, assignees=said.assignees, priority=BACK_FIRST)
     if said.rollback != "auto" or update.kind is None or config.limits.forbid_landing(image, path):
         return Member(update, proposing, None)
-    return Member(update, proposing, by_word(config.landing(image, path, update.kind, forge), forge))
+    usual = Automerge(**(GIT_DEFAULTS if forge == "git" else {}))
+    return Member(update, proposing, timeless(config.landing(image, path, update.kind, forge) or usual))
 
 
 def streams(

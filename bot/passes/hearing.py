@@ -13,7 +13,7 @@ from typing import assert_never
 
 from bot import orders
 from bot.acting import Hands
-from bot.forges.base import Comment, ForgeError, ForgeKind, Look
+from bot.forges.base import Comment, ForgeError, Look
 from bot.ledger import Event, EventKind, Hold, Ledger
 from bot.passes.deciding import Decided
 from bot.passes.landing import Candidate, Verdict
@@ -134,9 +134,7 @@ class Hearing:
         """The candidates, those that a person allowed to land with the rule for that. The operator's word is above it."""
         words = await orders.allowed(self.ledger, self.hands.forge.name)
         return [
-            _by_word(one, self.hands.forge.kind)
-            if (one.request.number, one.proposal.fingerprint) in words and _may(one, config)
-            else one
+            _by_word(one, config) if (one.request.number, one.proposal.fingerprint) in words and _may(one, config) else one
             for one in candidates
         ]
 
@@ -158,8 +156,9 @@ class Hearing:
         self.said.clear()
 
 
-def _by_word(one: Candidate, kind: ForgeKind) -> Candidate:
-    return replace(one, proposal=replace(one.proposal, automerge=by_word(one.proposal.automerge, kind)))
+def _by_word(one: Candidate, config: Config) -> Candidate:
+    rule = by_word(one.proposal.automerge, require_protection=config.limits.require_protection)
+    return replace(one, proposal=replace(one.proposal, automerge=rule))
 
 
 def _may(one: Candidate, config: Config) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -157,7 +158,7 @@ def test_a_persons_word_lifts_time_and_kind_and_nothing_else() -> None:
         min_pr_age=timedelta(hours=1), schedule=schedules.read("Mon"), min_approvals=2, extra_required_checks=("scan",),
         blocking_labels=("stop",),
     )  # fmt: skip
-    found = by_word(rule, "github")
+    found = by_word(rule)
     assert found.covers("major")
     assert not found.covers(None)
     assert (found.require_label, found.min_release_age, found.min_pr_age, found.schedule) == (
@@ -176,5 +177,5 @@ def test_a_persons_word_lifts_time_and_kind_and_nothing_else() -> None:
         "no_checks",
     )
     assert all(getattr(found, key) == getattr(rule, key) for key in kept)
-    assert by_word(None, "github").require_protection
-    assert not by_word(None, "git").require_protection
+    assert by_word(None) == replace(by_word(Automerge()), require_protection=False, no_checks="merge")
+    assert by_word(None, require_protection=True).require_protection
