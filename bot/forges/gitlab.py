@@ -223,6 +223,7 @@ class GitLabForge:
 
     async def _look(self, bases: Sequence[str]) -> Look:
         us = await self._people.us()
+        await self._writer.recheck()
         known = self._project is not None
         if bases:
             self._bases = tuple(dict.fromkeys((*self._bases, *bases)))[-20:]

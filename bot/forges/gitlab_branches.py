@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -29,6 +30,19 @@ _CHECKS = (0.0, 0.2, 0.5, 1.0)  # seconds before each look for GitLab's record o
 _COMPARED = 5  # files whose content is held against what stands on a branch
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """A write that took `before` off a branch, as far as we read; `after` None: the branch was removed."""
+
+    branch: str
+    before: str
+    after: str | None
+
+
+class Untold(Exception):
+    """GitLab does not say from where it moved a branch."""
 
 
 class Branches:
@@ -85,30 +99,29 @@ class Branches:
         """Whether a commit is as we left it."""
         return (await self._people.us()).made(commit, self._checker.emails)
 
-    async def replaced(self, branch: str, before: str, after: str | None) -> str | None:
-        """A person's commit that a write of ours took off a branch, where that is not the one that was read there (`before`).
+    async def replaced(self, write: Replacement, *, patient: bool = True) -> str | None:
+        """A person's commit that a write of ours took off a branch, where it is not the one that was read there; None: none was.
 
-        `after` is the head that we wrote, None where the branch was removed."""
-        lost = await self._moved_from(branch, after)
-        if lost in (None, before):
+        Raises Untold where GitLab does not say; it may a little later (`patient`: wait for that some moments)."""
+        lost = await self._moved_from(write, _CHECKS if patient else _CHECKS[:1])
+        if lost == write.before:
             return None
         commit = await self._lane.find(f"/repository/commits/{lost}")
         return None if commit is None or await self.made(commit) else lost
 
-    async def _moved_from(self, branch: str, after: str | None) -> str | None:
-        for pause in _CHECKS:
+    async def _moved_from(self, write: Replacement, pauses: Sequence[float]) -> str:
+        for pause in pauses:
             if pause:
                 await self._lane.wire.clock.sleep(pause)
             try:
-                events = await self._lane.get("/events", action="pushed", per_page=20)
+                events = await self._lane.get("/events", action="pushed", per_page=50)
             except ForgeError as error:
-                log.warning("could not see what a write replaced", project=self._name(), why=str(error))
-                return None
+                raise Untold(str(error)) from None
             for data in (event.get("push_data") or {} for event in events):
-                if data.get("ref") == branch and data.get("commit_to") == after and data.get("commit_from") is not None:
+                fits = data.get("ref") == write.branch and data.get("commit_to") == write.after
+                if fits and data.get("commit_from") is not None:
                     return str(data["commit_from"])
-        log.warning("GitLab does not tell what a write replaced", project=self._name(), branch=branch)
-        return None
+        raise Untold("it is not among the newest pushes yet")
 
     async def keep(self, name: str, commit: str) -> None:
         """Put a branch on a commit, so that it stays."""

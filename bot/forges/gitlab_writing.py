@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from bot.forges.base import Denied, Moved
-from bot.forges.gitlab_branches import Branches
+import structlog
+
+from bot.forges.base import Denied, ForgeError, Moved
+from bot.forges.gitlab_branches import Branches, Replacement, Untold
 from bot.forges.gitlab_notes import harmless
 from bot.forges.gitlab_people import People
 from bot.forges.gitlab_requests import Table, is_open, request_of, with_head
@@ -34,6 +36,8 @@ FAULT_POINTS = (
 KEPT = "tagboat-kept"
 _TITLE_LIMIT = 255
 
+log = structlog.get_logger(__name__)
+
 
 class Writer:
     """The writes about one project. `say` puts a sentence into the request's note."""
@@ -55,6 +59,7 @@ class Writer:
         self._branches = branches
         self._say = say
         self._fault = fault
+        self._unsure: list[tuple[PullRequest, Replacement]] = []
 
     # -- opening
 
@@ -166,12 +171,33 @@ class Writer:
 
     async def _rescue(self, request: PullRequest, after: str | None) -> None:
         """Keep what a write of ours took off the branch, if it was not what we read there."""
-        lost = await self._branches.replaced(request.branch, request.head, after)
-        if lost is None:
+        write = Replacement(request.branch, request.head, after)
+        try:
+            lost = await self._branches.replaced(write)
+        except Untold as untold:
+            log.warning("it is not known yet what a write replaced", project=self._name(), branch=request.branch, why=str(untold))
+            self._unsure.append((request, write))
             return
+        if lost is not None:
+            await self._keep(request, write, lost)
+
+    async def recheck(self) -> None:
+        """See again about the writes of which GitLab did not tell at once; what it still does not tell by then, it never will."""
+        unsure, self._unsure = self._unsure, []
+        for request, write in unsure:
+            try:
+                lost = await self._branches.replaced(write, patient=False)
+                if lost is not None:
+                    await self._keep(request, write, lost)
+            except (Untold, ForgeError) as error:
+                log.warning(
+                    "GitLab does not tell what a write replaced", project=self._name(), branch=write.branch, why=str(error)
+                )
+
+    async def _keep(self, request: PullRequest, write: Replacement, lost: str) -> None:
         kept = f"{KEPT}/{request.number}-{lost[:12]}"
         await self._branches.keep(kept, lost)
-        did = "wrote it anew" if after else "removed it"
+        did = "wrote it anew" if write.after else "removed it"
         await self._say(
             request,
             f"Somebody pushed {messages.code(lost[:12])} to this branch in the moment in which Tagboat {did}. "
