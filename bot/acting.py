@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal, assert_never
 
-from bot.forges.base import Forge, ForgeError, Moved
+from bot.forges.base import Forge, ForgeError, Limited, Moved
 from bot.ledger import Event, EventKind, Ledger
 from bot.report import Report
 from rules.messages import Message
@@ -65,7 +65,8 @@ class Hands:
                 request = await self._carry_out(action, heads)
             except ForgeError as error:
                 self.failed.add(where)
-                self.report.add("left" if isinstance(error, Moved) else "trouble", where, str(error))
+                wake = error.until if isinstance(error, Limited) else None
+                self.report.add("left" if isinstance(error, Moved) else "trouble", where, str(error), wake=wake)
             else:
                 if request is not None and isinstance(action, Open | Refresh):
                     written[action.proposal.stream.key] = request

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -27,6 +27,21 @@ async def test_a_used_up_allowance_is_told_with_its_end(tmp_path: Path) -> None:
         world.github.remaining.clear()
         await world.run()
         assert world.titles() == {1: PLAIN}
+
+
+async def test_a_request_that_has_to_wait_for_its_turn_says_until_when(tmp_path: Path) -> None:
+    """The hour's writes are used up by other repositories of the installation."""
+    async with World.of(tmp_path, DEV_ONLY, TAGS) as world, world.app() as app:
+        [row] = await app.rows[0].host.repositories()
+        budget = row.forge.wire.budget  # type: ignore[attr-defined]
+        for _ in range(480):
+            budget._hourly.take(budget.clock.monotonic(), 1)
+        [report] = [report async for report in app.run_all()]
+        found = note(report, "trouble")
+        assert "GitHub's limits" in found.reason
+        assert found.wake is not None
+        assert found.wake > datetime.now(UTC) + timedelta(minutes=50)
+        assert world.branches == ["main"]
 
 
 @pytest.mark.parametrize("on", ["Look", "trees", "Blobs", "git/refs", "Commit", "/pulls"])
