@@ -135,7 +135,7 @@ class Checker:
         old = self._readings.get(number)
         if old is not None and old.key == key and not self._has_moved(row) and _settled(old.request):
             return old
-        request = await self._single(number)
+        request = await self._up_to_date(await self._single(number))
         same = old is not None and old.key == key and request.get("sha") == old.request.get("sha")
         approvals, reviewers, commits, on_train = await asyncio.gather(
             _known(old.approvals) if old and same else self._approvals(number),
@@ -151,6 +151,19 @@ class Checker:
         reading = Reading(key, request, approvals, reviewers, pipelines, commits, on_train, parents)
         self._readings[number] = reading
         return reading
+
+    async def _up_to_date(self, request: Json) -> Json:
+        """GitLab's answers name a new head a little after it was written. Where one is not the head that we wrote, the branch
+        itself is asked which of the two it is: late, or a person's."""
+        branch, said = str(request["source_branch"]), request.get("sha")
+        mine = self.written.get(branch)
+        wrote = mine.commit if mine is not None else head_of(str(request.get("description") or ""))
+        if wrote is None or wrote == said:
+            return request
+        there = await self.lane.find(f"/repository/branches/{quoted(branch)}")
+        if there is None or there["commit"]["id"] != wrote:
+            return request
+        return {**request, "sha": wrote, "head_pipeline": None, "detailed_merge_status": "checking"}
 
     async def settle(self, number: int, table: Table) -> None:
         """Read a request again after a write of ours that leaves its branch alone: what we did ourselves is no news."""

@@ -139,6 +139,26 @@ async def test_a_pipeline_of_an_older_head_does_not_count(tmp_path: Path) -> Non
             assert seen.pipeline is None
 
 
+@pytest.mark.parametrize("lag", [2, 3, 6])
+async def test_gitlab_that_names_a_new_head_late(tmp_path: Path, lag: int) -> None:
+    async with setting(tmp_path) as gitlab:
+        gitlab.project.ci, gitlab.project.ci_status = "request", "success"
+        request = await gitlab.opened()
+        gitlab.project.lag = lag
+        second = await gitlab.forge.refresh(request, wish("1.2.0"), await gitlab.head(), rewrite=True)
+        gitlab.project.lag = 0
+        for forge in (gitlab.forge, gitlab.again(), gitlab.forge, gitlab.forge):
+            seen = await gitlab.seen(forge=forge)
+            assert (seen.head, seen.edited_by_person) == (second.head, False)
+            assert seen.readiness is not None
+            assert seen.readiness.detailed_merge_status in ("checking", "mergeable")
+        assert (await ready(gitlab)).detailed_merge_status == "mergeable"
+        theirs = gitlab.server.push_as("ada", gitlab.project, BRANCH, {"x": b""}, "Mine")
+        for forge in (gitlab.forge, gitlab.again()):
+            seen = await gitlab.seen(forge=forge)
+            assert (seen.head, seen.edited_by_person) == (theirs, True)
+
+
 async def test_a_merged_result_counts_for_the_head_that_it_was_made_of(tmp_path: Path) -> None:
     async with setting(tmp_path) as gitlab:
         request = await gitlab.opened()

@@ -26,6 +26,8 @@ def _find(call: Call) -> Merge:
 def _json(call: Call, merge: Merge, *, single: bool = False) -> dict[str, Any]:
     project, server = call.project, call.server
     head = project.repo.head(merge.source) if merge.state == "opened" else merge.head
+    if merge.stale_left and merge.state == "opened":
+        head, merge.stale_left = merge.stale, merge.stale_left - 1
     found: dict[str, Any] = {
         "id": merge.id,
         "iid": merge.iid,

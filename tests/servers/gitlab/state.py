@@ -121,6 +121,8 @@ class Merge:
     shy: int = 0  # so many merge calls are refused though nothing is wrong
     looking: int = 0  # for so many questions its status is not known
     status: str | None = None  # a status of GitLab's own making
+    stale: str | None = None  # the head that its answers still name
+    stale_left: int = 0  # in so many answers
     car: str | None = None  # its place on the train: idle, fresh, merged
 
 
@@ -156,6 +158,7 @@ class Project:
     old_paths: set[str] = field(default_factory=set)
     issues_enabled: bool = True
     signs: bool = False  # web commits have GitLab as their committer
+    lag: int = 0  # in so many answers a request still has the head before a push
     silent: int = 0  # so many newest pushes are not told yet
     sizes: dict[str, int] = field(default_factory=dict)
 

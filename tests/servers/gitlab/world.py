@@ -127,6 +127,7 @@ class World(Merging):
                 continue
             if merge.source == branch:
                 merge.updated_at = at
+                merge.stale, merge.stale_left = before, project.lag
                 merge.auto = None
                 if project.reset_approvals:
                     merge.approved_by = []
