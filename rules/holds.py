@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from rules.images import canonical
 from rules.requests import SETTLING, PullRequest, Resumed, lifted
@@ -72,15 +72,20 @@ def rejected(requests: Iterable[PullRequest], resumed: Resumed = NEVER) -> list[
 
 
 def reverted(
-    requests: Iterable[PullRequest], outcomes: Iterable[Outcome], base: str, now: datetime, resumed: Resumed = NEVER
+    requests: Iterable[PullRequest],
+    outcomes: Iterable[Outcome],
+    base: str,
+    now: datetime,
+    resumed: Resumed = NEVER,
+    settling: timedelta = SETTLING,
 ) -> list[Hold]:
     """The places of a base branch where a person went back behind what we landed: the newest landing of each image in each file
-    against what stands there now. Of a place in trouble nothing is concluded."""
+    against what stands there now. Of a place in trouble nothing is concluded, nor of a landing younger than `settling`."""
     standing = _standing(outcomes)
     found: list[Hold] = []
     for (file, image), (request, moves) in sorted(_landings(requests, base).items()):
-        settling = request.ended_at is not None and now - request.ended_at < SETTLING
-        if settling or lifted(image, file, request.ended_at, resumed):
+        fresh = request.ended_at is not None and now - request.ended_at < settling
+        if fresh or lifted(image, file, request.ended_at, resumed):
             continue
         for new in sorted({new for _, new in moves}):
             olds = {old for old, to in moves if to == new}

@@ -43,7 +43,8 @@ _ORDER = (Close, Refresh, Open, Leave)
 class Terms:
     """What bounds a plan. `limit` and `hourly` None: as many as there are. `opened` is when requests were opened lately, where
     that is remembered beyond what the forge lists; `since` when the update of a stream (by key) was first seen: the older goes
-    first; `resumed` makes what people closed or took back before that moment count no more."""
+    first; `resumed` makes what people closed or took back before that moment count no more; for `settling` after a landing the
+    files may have been read before it."""
 
     now: datetime
     limit: int | None = None
@@ -52,6 +53,7 @@ class Terms:
     opened: tuple[datetime, ...] = ()
     since: Mapping[str, datetime] = field(default_factory=dict)
     resumed: Resumed = field(default_factory=dict)
+    settling: timedelta = SETTLING
 
 
 def plan(wishes: Iterable[Wishes], requests: Iterable[PullRequest], terms: Terms) -> list[Action]:
@@ -185,8 +187,8 @@ def _new(proposal: Proposal, requests: Sequence[PullRequest], terms: Terms, room
         if _said_no(request, proposal, terms.resumed):
             reason = f"a person closed request {request.number} for the same; a newer version will be proposed"
             return Leave(key, reason, None, proposal)
-        if _just_landed(request, proposal, terms.now):
-            wake = request.ended_at + SETTLING if request.ended_at else None
+        if _just_landed(request, proposal, terms):
+            wake = request.ended_at + terms.settling if request.ended_at else None
             reason = f"request {request.number} has just landed, and its base was read before that"
             return Leave(key, reason, None, proposal, wake)
     refusal = _shut(proposal, proposal.labels, terms) or room.refusal()
@@ -223,12 +225,12 @@ def _said_no(request: PullRequest, proposal: Proposal, resumed: Resumed) -> bool
     return record.fingerprint == proposal.fingerprint if record is not None else request.title == proposal.title
 
 
-def _just_landed(request: PullRequest, proposal: Proposal, now: datetime) -> bool:
+def _just_landed(request: PullRequest, proposal: Proposal, terms: Terms) -> bool:
     """Whether the base still says what a landing of a moment ago replaced: then it was read before that."""
     if request.state != "merged" or request.base != proposal.stream.base or request.record is None or request.ended_at is None:
         return False
     before = {(file, canonical(image), old) for file, image, old, _ in request.record.targets}
-    return now - request.ended_at < SETTLING and any(
+    return terms.now - request.ended_at < terms.settling and any(
         (file, canonical(image), old) in before for file, image, old, _ in targets(proposal.updates)
     )
 

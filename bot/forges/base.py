@@ -71,12 +71,14 @@ class Project:
 @dataclass(frozen=True, slots=True)
 class Look:
     """One cheap look. `heads` maps each base branch to its commit, the default branch first; `requests` are ours: the open
-    ones, and those that ended recently. `login` is our own name on the forge, for mentions and authorship."""
+    ones, and those that ended recently. `login` is our own name on the forge, for mentions and authorship. `at_once`: heads and
+    requests are of one moment, so that a head holds what a request that is merged has landed."""
 
     project: Project
     heads: Mapping[str, str]
     requests: tuple[PullRequest, ...]
     login: str = "tagboat"
+    at_once: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -225,7 +225,7 @@ class GitForge:
                 changed.append(after)
             requests[record.number] = await self._people.request(after, listing.refs, relation)
         await self._note(changed, superfluous(records, _SUPERFLUOUS))
-        return Look(project, heads, tuple(requests[number] for number in sorted(requests)), self._us.name)
+        return Look(project, heads, tuple(requests[number] for number in sorted(requests)), self._us.name, at_once=True)
 
     def _default(self, listing: Listing) -> str:
         branch = self._branch or listing.head_branch

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot import orders
 from bot.answering import Answers
@@ -88,6 +88,7 @@ class Decider:
             freezes=seen.config.freezes,
             since=await self._since(wishes, seen),
             resumed=word.resumed,
+            settling=_settling(seen),
         )
         actions = plan(wishes, seen.look.requests, terms)
         return Decided(seen, tuple(wishes), tuple(actions), tuple(pushes(wishes, terms)), markers)
@@ -97,7 +98,7 @@ class Decider:
         stood = await promoting.stood(self.ledger, self.forge.name, view, seen.config, self.now)
         outcomes = await self.answers.outcomes(view.occurrences, view.unread, seen.config, view.flux, stood)
         outcomes = undisturbed(outcomes, stood, seen.config, self.now)
-        stopping = held(seen.look.requests, outcomes, view.base, word, self.now)
+        stopping = held(seen, outcomes, view.base, word, self.now)
         stopping += rollbacks.held(word.reports, view.occurrences, seen.config)
         gated = holds.gate(outcomes, stopping, view.base)
         gated = rollbacks.back(gated, (*seen.look.requests, *word.pushed), view.base, word.reports, seen.config)
@@ -126,14 +127,19 @@ class Decider:
         return {one.stream.key: first[one.stream.mark] for one in proposals}
 
 
-def held(requests: Sequence[PullRequest], outcomes: Sequence[Outcome], base: str, word: Word, now: datetime) -> list[Hold]:
+def held(seen: Seen, outcomes: Sequence[Outcome], base: str, word: Word, now: datetime) -> list[Hold]:
     """Every hold on a base branch: asked for, by closing a request, and by going back behind what landed."""
-    landed = (*requests, *word.pushed)
+    landed = (*seen.look.requests, *word.pushed)
     return [
         *word.holds,
-        *holds.rejected(requests, word.resumed),
-        *holds.reverted(landed, outcomes, base, now, word.resumed),
+        *holds.rejected(seen.look.requests, word.resumed),
+        *holds.reverted(landed, outcomes, base, now, word.resumed, _settling(seen)),
     ]
+
+
+def _settling(seen: Seen) -> timedelta:
+    """For how long after a landing the files may have been read before it."""
+    return timedelta(0) if seen.look.at_once else SETTLING
 
 
 def _marked(proposal: Proposal, marker: Marker) -> Proposal:
