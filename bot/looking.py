@@ -13,11 +13,12 @@ from cachetools import LRUCache
 
 from bot.forges.base import Entry, Forge, Look
 from bot.scanning import Scanned, Scanner
+from rules.ci import looks_like_definition
 from rules.config import FILE, Config, ConfigError, Layer, Limits, load
 from rules.findings import Finding
 from rules.formats import is_manifest
 from rules.formats.base import Occurrence, Unread
-from rules.loops import is_definition
+from rules.loops import included, is_definition
 from rules.policies.base import Choosing
 
 FILE_LIMIT = 8 * 1024 * 1024
@@ -26,6 +27,7 @@ _BYTES_KEPT = 64 * 1024 * 1024
 _FILES_KEPT = 500_000
 _CONFIGS_KEPT = 4096
 _REPOSITORIES_KEPT = 20_000
+_INCLUDED = 4  # definitions within each other
 _CONFIG_LIMIT = 1024 * 1024
 
 
@@ -61,7 +63,8 @@ class Seen:
 class Memory:
     """What passes remember of each other, to read only what changed. Commits and blobs are named by what they hold, so one memory
     serves all repositories under the same operator's settings. `bases` are the base branches that a repository's configuration
-    named last, `said` is what was last commented on a request. Losing it costs requests, nothing else."""
+    named last, `said` is what was last commented on a request, `pipelines` are blobs of manifests that start pipelines. Losing it
+    costs requests, nothing else."""
 
     scanner: Scanner = field(default_factory=Scanner)
     configs: LRUCache[str, Config] = field(default_factory=lambda: LRUCache(maxsize=_CONFIGS_KEPT))
@@ -70,6 +73,7 @@ class Memory:
     trees: LRUCache[str, Mapping[str, Entry]] = field(default_factory=lambda: LRUCache(maxsize=_FILES_KEPT, getsizeof=_files))
     views: LRUCache[tuple[str, str, str], View] = field(default_factory=lambda: LRUCache(maxsize=_FILES_KEPT, getsizeof=_places))
     blobs: LRUCache[str, bytes] = field(default_factory=lambda: LRUCache(maxsize=_BYTES_KEPT, getsizeof=len))
+    pipelines: set[str] = field(default_factory=set)
 
     async def tree(self, forge: Forge, commit: str) -> Mapping[str, Entry]:
         """Every file of a commit."""
@@ -166,6 +170,9 @@ async def _view(forge: Forge, memory: Memory, base: str, head: str, config_oid: 
     definitions = {path: entry for path, entry in files.items() if is_definition(path) and (entry.size or 0) <= FILE_LIMIT}
     fresh = {path: entry for path, entry in manifests.items() if memory.scanner.known(path, entry.oid) is None}
     contents = await memory.contents(forge, {entry.oid for entry in (*fresh.values(), *definitions.values())})
+    memory.pipelines |= {entry.oid for entry in fresh.values() if looks_like_definition(contents[entry.oid])}
+    definitions |= {path: entry for path, entry in manifests.items() if entry.oid in memory.pipelines}
+    said = await _said(forge, memory, definitions, files, contents)
     scanned = _scan(memory.scanner, manifests, contents)
     view = View(
         base=base,
@@ -173,12 +180,27 @@ async def _view(forge: Forge, memory: Memory, base: str, head: str, config_oid: 
         entries=entries,
         occurrences=tuple(occurrence for one in scanned for occurrence in one.occurrences),
         unread=(*large, *(one.unread for one in scanned if one.unread)),
-        definitions={path: contents[entry.oid] for path, entry in definitions.items()},
+        definitions=said,
         flux={name: choosing for one in scanned for name, choosing in one.flux.items()},
     )
     if _places(view) < _FILES_KEPT // 2:
         memory.views[base, head, config_oid] = view
     return view
+
+
+async def _said(
+    forge: Forge, memory: Memory, definitions: Mapping[str, Entry], files: Mapping[str, Entry], contents: Mapping[str, bytes]
+) -> dict[str, bytes]:
+    """The CI definitions, and what they include, wherever that stands. `contents` are blobs that were read already."""
+    wanted, said, read = dict(definitions), dict[str, bytes](), dict(contents)
+    for _ in range(_INCLUDED):
+        missing = {entry.oid for entry in wanted.values()} - read.keys()
+        read |= await memory.contents(forge, missing) if missing else {}
+        said |= {path: read[entry.oid] for path, entry in wanted.items()}
+        wanted = {path: files[path] for path in included(said, files) if (files[path].size or 0) <= FILE_LIMIT}
+        if not wanted:
+            break
+    return said
 
 
 def _scan(scanner: Scanner, manifests: Mapping[str, Entry], contents: Mapping[str, bytes]) -> list[Scanned]:

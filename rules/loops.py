@@ -10,11 +10,12 @@ commit that lands and nowhere else; a word that only the repository's own filter
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
 from rules import ci
+from rules.ci import gitlab_ci
 from rules.ci.builds import is_recipe
 from rules.ci.landings import CARRIES, Way, exists, takes_marker
 from rules.ci.paths import listed
@@ -34,6 +35,11 @@ WORD = "skip-ci:"
 def is_definition(path: str) -> bool:
     """Whether a file at this path may say what CI does: a definition, something that one runs, or a recipe for images."""
     return ci.claims(path)
+
+
+def included(definitions: Mapping[str, bytes], paths: Iterable[str]) -> frozenset[str]:
+    """Of a repository's paths those that its definitions include by name, wherever they stand, and that were not read yet."""
+    return gitlab_ci.included(definitions, paths)
 
 
 def mark(situation: Situation, landing: Landing) -> Marking | Refusal:

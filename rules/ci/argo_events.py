@@ -28,7 +28,8 @@ FORGES: frozenset[ForgeName] = frozenset({"github", "gitlab"})
 SKIP: Skip | None = None
 
 _PATH = re.compile(
-    r"(?:.*/)?[^/]*(?:sensor|event|trigger|webhook)[^/]*\.ya?ml|(?:.*/)?(?:\.?argo[^/]*|\.?events?|\.?tekton|ci|\.?pipelines?)/(?:.*/)?[^/]+\.ya?ml",
+    r"(?:.*/)?[^/]*(?:sensor|event|trigger|webhook|pipeline|workflow)[^/]*\.ya?ml"
+    r"|(?:.*/)?(?:\.?argo[^/]*|\.?events?|\.?tekton|ci|\.?pipelines?)/(?:.*/)?[^/]+\.ya?ml",
     re.IGNORECASE,
 )
 _MESSAGE = re.compile(r"message|title|description")

@@ -12,7 +12,7 @@ succeed" waits for ever. The pipeline of a merge train reads the message that th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +57,17 @@ _KEYWORDS = {
 def claims(path: str) -> bool:
     """The definition and the files that it usually includes."""
     return _FILE.fullmatch(path) is not None
+
+
+def included(files: Mapping[str, bytes], paths: Iterable[str]) -> frozenset[str]:
+    """Of a repository's paths those that these definitions include and that were not read yet."""
+    if ROOT not in files:
+        return frozenset()
+    try:
+        wanted = tuple(Tree.of(files).absent)
+    except BadYaml:
+        return frozenset()
+    return frozenset(path for path in paths if path not in files and wanted and _fits(path, wanted))
 
 
 def read(files: Mapping[str, bytes], repository: str | None) -> Iterator[Pipeline | Unreadable]:

@@ -57,11 +57,13 @@ class Found:
 
 @dataclass(slots=True)
 class Tree:
-    """All files together; what the root says comes before what it includes."""
+    """All files together; what the root says comes before what it includes. `absent` are paths and patterns of local includes
+    that are not among the files, or may have more."""
 
     files: Mapping[str, bytes]
     documents: list[tuple[str, Node]] = field(default_factory=list)
     outside: list[Outside] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)
     _found: dict[tuple[str, ...], Found] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -99,6 +101,7 @@ class Tree:
             self.outside.append(Outside(what or "something", file, entry.line))
             return
         wanted = local.removeprefix("/")
+        self.absent += [wanted] if wanted and (wanted not in self.files) else []
         found = [path for path in sorted(self.files) if path == wanted or ("*" in wanted and globs.matches_any((wanted,), path))]
         for path in found:
             try:

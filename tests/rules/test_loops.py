@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from rules import ci
-from rules.loops import Marking, Refusal, Situation, is_definition, made_here, mark, suspect
+from rules.loops import Marking, Refusal, Situation, included, is_definition, made_here, mark, suspect
 
 SHOP, PATHS = "ghcr.io/acme/shop", ("deploy/app.yaml",)
 PUSH = "docker push ghcr.io/acme/shop:${{ github.sha }}"
@@ -262,6 +262,14 @@ def test_gitlab_workflow_rules_decide_first() -> None:
         "workflow: {rules: [{if: $CI_COMMIT_BRANCH == 'release'}]}\nimages:\n  script:\n    - docker push $CI_REGISTRY_IMAGE:1\n"
     )
     assert token(gitlab(text)) is None
+
+
+def test_includes_are_asked_for_wherever_they_stand() -> None:
+    definitions = {".gitlab-ci.yml": b"include: [{local: /parts/a.yml}, {local: 'more/*.yml'}, {remote: 'https://x/y.yml'}]\n"}
+    paths = ["parts/a.yml", "parts/b.yml", "more/c.yml", "more/d.txt", ".gitlab-ci.yml"]
+    assert included(definitions, paths) == {"parts/a.yml", "more/c.yml"}
+    assert included({**definitions, "parts/a.yml": b"include: /parts/b.yml\n"}, paths) == {"parts/b.yml", "more/c.yml"}
+    assert included({"a": b""}, paths) == frozenset()
 
 
 def test_what_is_included_from_elsewhere_is_not_safe() -> None:

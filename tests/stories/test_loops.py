@@ -224,6 +224,19 @@ async def test_with_labels_the_origin_stops_it_at_the_first(tmp_path: Path) -> N
         assert (ci.builds, bumps(world)) == (4, 2)
 
 
+@pytest.mark.parametrize("path", ["k8s/ops.yaml", "anything.yml"])
+async def test_a_sensor_is_found_wherever_it_stands(tmp_path: Path, path: str) -> None:
+    async with shop(tmp_path, {path: SENSOR}, "") as world:
+        ci = Ci(world, stops=("skip-ci",), silences=False, reads="oldest")
+        await settle(world, ci)
+        assert (ci.builds, bumps(world)) == (1, 1)
+        # The next look reads nothing of it anew, and knows it all the same.
+        world.write("Change", "src/main.go", "package main // 1\n")
+        await settle(world, ci)
+        assert (ci.builds, bumps(world)) == (2, 2)
+        assert world.headlines()[0].startswith("skip-ci:")
+
+
 async def test_direct_pushes_carry_the_marker_too(tmp_path: Path) -> None:
     async with shop(tmp_path, GITHUB, "") as world:
         world.write("Push", ".tagboat.yaml", "rules: [{delivery: push}]\n")
