@@ -60,8 +60,8 @@ class _Alike:
         self.key = self.like.key(here.text) or here.key
 
     def field(self, texts: Mapping[str, str]) -> Field:
-        key_of, here = self.like.key, self.key
-        newer = [(key, tag) for tag, text in texts.items() if (key := key_of(text)) is not None and key > here]
+        here, keys = self.key, self.like.keys(texts.values())
+        newer = [(key, tag) for key, tag in zip(keys, texts, strict=True) if key is not None and key > here]
         newer = [(key, tag) for key, tag in newer if self._barred(key) is None]
         newer.sort(key=(lambda one: (self._varied(one[1]), one[1])) if self.choosing.variant == "any" else itemgetter(1))
         newer.sort(key=itemgetter(0), reverse=True)

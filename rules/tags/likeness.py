@@ -10,7 +10,7 @@ The shape of one tag becomes one pattern, which is then held against every other
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import lru_cache
 
 from rules.tags.dates import YEARS, is_calendar, is_date, layout, stamped
@@ -18,6 +18,7 @@ from rules.tags.endings import PRERELEASE, maturity
 from rules.tags.values import HASH, NUMBER, RELEASE, Form, Key, Tag
 
 _ANY_VARIANT = r"(?:(?:[-_+.~]|u[0-9]).*)?"
+_SMALL = {f"{number:0{width}}": number for width in (1, 2, 3) for number in range(10**width)}
 
 
 class Like:
@@ -37,10 +38,18 @@ class Like:
         self._dateless = True not in self._dates
         self._plain = self._plain_shape()
 
+    def keys(self, texts: Collection[str]) -> Iterable[Key | None]:
+        """The keys of a whole listing: those that `key` gives, sooner."""
+        rows = self._plain.findall("\n".join(texts)) if self._plain is not None else []
+        if len(rows) != len(texts):  # nothing in it is plain, or a text has several lines
+            return map(self.key, texts)
+        numbers = zip(*(map(_SMALL.get, column) for column in zip(*rows, strict=True)), strict=True)
+        return [
+            (found, RELEASE, ()) if found[0] is not None else self.key(text) for found, text in zip(numbers, texts, strict=True)
+        ]
+
     def key(self, text: str) -> Key | None:
         """What orders a tag among those like it; None where it is not like it."""
-        if self._plain is not None and self._plain(text):
-            return tuple(map(int, text[len(self.tag.prefix) :].split("."))), RELEASE, ()
         if self._layout:
             if layout(text) != self._layout:
                 return None
@@ -92,14 +101,15 @@ class Like:
         pre = rf"(?i:({PRERELEASE})(?=[-_+.~]|$))?"
         return re.escape(tag.prefix) + numbers + pre + (_ANY_VARIANT if self._loose else self._fixed(tag.variant, hashes))
 
-    def _plain_shape(self) -> Callable[[str], object] | None:
-        """Matches what most listings are full of: small numbers with dots, no year, no date, nothing behind them. What it takes
-        has the same key by the long way."""
+    def _plain_shape(self) -> re.Pattern[str] | None:
+        """Finds, line by line, what most listings are full of: small numbers with dots, no year, no date, nothing behind them; of
+        other lines, nothing. What it takes has the same key by the long way."""
         tag = self.tag
         plain = tag.form is Form.VERSION and self._dotted and self._dateless and not tag.variant
         if not plain or self._layout or self._template or self._loose:
             return None
-        return re.compile(re.escape(tag.prefix) + r"\.".join(["[0-9]{1,3}"] * self._count)).fullmatch
+        numbers = r"\.".join(["([0-9]{1,3})"] * self._count)
+        return re.compile(f"^(?:{re.escape(tag.prefix)}{numbers}|.*)$", re.MULTILINE)
 
     def _fixed(self, template: str, hashes: Iterator[str]) -> str:
         pieces: list[str] = []
