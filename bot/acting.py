@@ -47,6 +47,7 @@ class Hands:
     observe: bool = False
     failed: set[str] = field(default_factory=set)
     _rewritten: set[tuple[int, str]] = field(default_factory=set)
+    _written: dict[str, datetime] | None = None
 
     async def carry_out(self, actions: Iterable[Action], heads: Mapping[str, str]) -> dict[str, PullRequest]:
         """Carry out a plan. `heads` maps each base to the commit that was read. A failed effect is reported; the rest goes on.
@@ -80,6 +81,15 @@ class Hands:
         wanted = replace(proposal, branch=request.branch, title=request.title)
         written = await self.carry_out([Refresh(request, wanted, True, reason)], {request.base: head})
         return written.get(proposal.stream.key)
+
+    async def written_at(self, request: PullRequest) -> datetime | None:
+        """When we last wrote a request or its branch, as far as the history goes. May raise LedgerError."""
+        if self._written is None:
+            events = await self.ledger.history(self.forge.name, kinds=("opened", "refreshed"), limit=500) if self.ledger else ()
+            self._written = {event.subject: event.at for event in reversed(events)}
+        if any(number == request.number for number, _ in self._rewritten):
+            return self.now
+        return self._written.get(request.branch)
 
     async def landed(self, request: PullRequest, proposal: Proposal, message: Message, commit: str | None, reason: str) -> None:
         """Put a landing into the report and the history. `commit` None: the forge took it over."""

@@ -102,13 +102,23 @@ class Lander:
                 return await self._merge(one, rule, decision)
             case UpdateBranch():
                 await self._update(one, decision)
-            case Wait() if _is_on_its_way(self.verdicts[one.request.number], facts):
+            case Wait() if await self._is_on_its_way(self.verdicts[one.request.number], facts):
                 self._lanes.setdefault(one.request.base, one.request.number)
             case Wait() | Block() | Skip():
                 pass
             case _:
                 assert_never(decision)
         return False
+
+    async def _is_on_its_way(self, verdict: Verdict, facts: Facts) -> bool:
+        """Whether all that is missing are its checks, and something was heard of them, or its branch was written, lately."""
+        missing = [one for one in verdict.conditions if one.met is not True]
+        if not missing or not all(one.met is None and one.name in _ON_ITS_WAY for one in missing):
+            return False
+        written = await self.hands.written_at(verdict.candidate.request)
+        moments = (written, facts.request.created_at, *(check.at for check in facts.readiness.checks))
+        heard = max((moment for moment in moments if moment is not None), default=None)
+        return heard is not None and facts.now - heard < _PATIENCE
 
     async def _checked(self, one: Candidate, rule: Automerge, decision: Merge) -> MergeDecision:
         """The last look before a landing: the marker, and the change itself."""
@@ -186,14 +196,6 @@ class Lander:
 def _reference(kind: ForgeKind, number: int) -> str:
     """How a commit message names a request, where that means something to the forge."""
     return f"{_SIGNS[kind]}{number}" if kind in _SIGNS else ""
-
-
-def _is_on_its_way(verdict: Verdict, facts: Facts) -> bool:
-    """Whether all that is missing are its checks, and something was heard of them lately."""
-    missing = [one for one in verdict.conditions if one.met is not True]
-    heard = max((check.at for check in facts.readiness.checks if check.at), default=facts.request.created_at)
-    waits = bool(missing) and all(one.met is None and one.name in _ON_ITS_WAY for one in missing)
-    return waits and heard is not None and facts.now - heard < _PATIENCE
 
 
 def conflicting(candidates: Iterable[Candidate]) -> list[Candidate]:
