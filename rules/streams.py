@@ -51,6 +51,11 @@ class Stream:
     def key(self) -> str:
         return "|".join((self.base, self.subject, self.landing, self.major or ""))
 
+    @staticmethod
+    def subject_of(key: str) -> str:
+        """The subject of a stream, out of its key."""
+        return key.partition("|")[2].rsplit("|", 2)[0]
+
     @property
     def group(self) -> str | None:
         """The group's name, where the stream is one's or that of a member set apart."""

@@ -27,6 +27,7 @@ from rules.messages.dashboard import dashboard
 from rules.plan import Close, Leave, Open, Refresh
 from rules.proposals import Proposal, Wishes
 from rules.requests import PullRequest, Push
+from rules.streams import Stream
 
 _ROUNDS = 200
 _PAUSES = (1.0, 2.0, 4.0)  # seconds
@@ -203,7 +204,7 @@ def _tell(verdict: Verdict, report: Report) -> None:
 
 
 def _tell_left(one: Leave, report: Report) -> None:
-    where = f"!{one.request.number}" if one.request else one.proposal.stream.subject if one.proposal else one.stream
+    where = f"!{one.request.number}" if one.request else Stream.subject_of(one.stream)
     title = one.proposal.title if one.proposal else one.request.title if one.request else ""
     report.add("left", where, one.reason, title=title, url=one.request.url if one.request else "", wake=one.wake)
 

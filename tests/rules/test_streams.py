@@ -103,7 +103,8 @@ def test_a_member_that_is_set_apart_has_a_stream_of_its_own() -> None:
     ],
 )
 def test_a_stream_knows_its_group(subject: str, group: str | None) -> None:
-    assert Stream("main", subject, PERSON).group == group
+    stream = Stream("main", subject, PERSON)
+    assert (stream.group, Stream.subject_of(stream.key)) == (group, subject)
 
 
 HOSTILE = st.text(max_size=60) | st.sampled_from(["../../etc", "a|b", "-x", "@{0}", "x.lock", "🚀", "\u202e", "a" * 900])

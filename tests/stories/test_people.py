@@ -50,6 +50,7 @@ async def test_a_revert_holds_until_somebody_says_resume(tmp_path: Path) -> None
             report = await world.run()
             assert not report.changed
             assert "a person went back to 1.4.0" in note(report, "left").reason
+            assert note(report, "left").where == f"{world.registry.host}/acme/web"
         async with world.app() as app:
             await app.ledger.resume(report.repository, f"{world.registry.host}/acme/web", at=world.now)
         assert "landed" in kinds(await world.run())
