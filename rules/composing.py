@@ -26,6 +26,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.parser import ParserError
 from ruamel.yaml.reader import ReaderError
 from ruamel.yaml.scanner import ScannerError
+from ruamel.yaml.tag import Tag
 
 DEPTH_LIMIT = 100  # the composer calls itself; tens of thousands of levels would end the process
 NODE_LIMIT = 300_000  # of one file, aliases not counted
@@ -33,7 +34,7 @@ NODE_LIMIT = 300_000  # of one file, aliases not counted
 _STAND_INS = _COLON, _QUESTION = "\ue000", "\ue001"  # of the private use area
 _INNER_MARK = re.compile(rb"(?<=[^\s,\[\]{}\"']):(?=[^\s,\[\]{}\"'])|(?<=[^\s,\[\]{}])\?")
 _PAIR = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")  # JSON's way to write what is beyond 16 bits
-_TAG = "tag:yaml.org,2002:str"  # of every node that names none; nobody asks for it
+_TAG = Tag(suffix="tag:yaml.org,2002:str")  # of every node that names none; nobody asks for it
 
 
 class YamlError(ValueError):
@@ -119,7 +120,7 @@ class _Composer(CParser):  # type: ignore[misc]  # the compiled class has no typ
     def ascend_resolver(self) -> None:
         self.depth -= 1
 
-    def resolve(self, kind: type[Node], value: str | None, implicit: Any) -> str:
+    def resolve(self, kind: type[Node], value: str | None, implicit: Any) -> Tag:
         self.nodes += 1
         if self.nodes > NODE_LIMIT:
             raise YamlError(f"more than {NODE_LIMIT} nodes")
