@@ -8,6 +8,7 @@ of ours is open (else the project's settings, which are read again after some ho
 
     gitlab_session, gitlab_wire      python-gitlab in threads: limits, retries, counting
     gitlab_requests, gitlab_checking our requests and their readiness, read again where something moved
+    gitlab_pipelines                 which pipelines moved, and which count
     gitlab_reading                   trees, blobs, archives, changes, history
     gitlab_branches, gitlab_writing  branches and their commits, requests
     gitlab_landing                   merges and trains
@@ -234,7 +235,7 @@ class GitLabForge:
         if not default:
             return Look(_project(project, {}), {}, (), us.login)
         names = list(dict.fromkeys([str(default), *self._bases]))
-        asked = asyncio.gather(self._table.read(self._lane, us), *([self._checker.watch()] if open_before else []))
+        asked = asyncio.gather(self._table.read(self._lane, us), *([self._checker.pipelines.watch()] if open_before else []))
         branches, _ = await asyncio.gather(self._heads(names), asked)
         if branches[str(default)] is None:
             project = await self._settings(fresh=True)
@@ -242,7 +243,7 @@ class GitLabForge:
                 return await self._look(())
             raise Denied(f"{self.name}: there is no branch {default!r}, or the token may not read the code")
         if not open_before and any(self._table.open()):
-            await self._checker.watch()
+            await self._checker.pipelines.watch()
         elsewhere = {str(row["target_branch"]) for row in self._table.open()} - branches.keys()
         branches |= await self._heads(sorted(elsewhere))
         requests = await self._checker.requests(list(self._table.rows.values()), project, branches, us)

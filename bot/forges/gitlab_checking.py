@@ -12,10 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from cachetools import LRUCache
-
 from bot.forges.base import ForgeError, Limited
 from bot.forges.gitlab_people import DEVELOPER, MAINTAINER, Us, role_of
+from bot.forges.gitlab_pipelines import Pipelines, counting
 from bot.forges.gitlab_readiness import Answers, protection, readiness
 from bot.forges.gitlab_requests import Table, head_of, is_open, request_of
 from bot.forges.gitlab_session import Declined
@@ -24,7 +23,6 @@ from rules.requests import PullRequest
 
 Json = Mapping[str, Any]
 
-_NEWEST = 50
 _LOOKING = frozenset({"unchecked", "checking", "preparing", "approvals_syncing"})
 _PAUSES = (0.3, 0.7, 1.5)
 # With one of these, only what is watched can change the answer.
@@ -91,20 +89,10 @@ class Checker:
     emails: frozenset[str] = frozenset()
     _readings: dict[int, Reading] = field(default_factory=dict)
     _commits: dict[int, tuple[str, Commits]] = field(default_factory=dict)
-    _parents: LRUCache[str, tuple[str, ...]] = field(default_factory=lambda: LRUCache(maxsize=500))
-    _pipelines: dict[int, Json] | None = None
-    _moved: list[Json] | None = None  # None: cannot be told
+    pipelines: Pipelines = field(init=False)
 
-    async def watch(self) -> None:
-        """See which pipelines moved since the last time. To be called before the requests are read."""
-        try:
-            rows = await self.lane.get("/pipelines", order_by="updated_at", sort="desc", per_page=_NEWEST)
-        except Declined:  # CI is switched off here, or not for us to see
-            self._pipelines = self._moved = None
-            return
-        before, self._pipelines = self._pipelines, {int(row["id"]): row for row in rows}
-        moved = [row for key, row in self._pipelines.items() if before is None or before.get(key) != row]
-        self._moved = None if before is None or len(moved) == len(rows) >= _NEWEST else moved
+    def __post_init__(self) -> None:
+        self.pipelines = Pipelines(self.lane)
 
     async def requests(self, rows: Iterable[Json], project: Json, bases: Mapping[str, Json | None], us: Us) -> list[PullRequest]:
         """The requests, the open ones with their readiness."""
@@ -133,7 +121,7 @@ class Checker:
         number = int(row["iid"])
         key = (*(row.get(name) for name in _LISTED), _head(base), (base or {}).get("protected"))
         old = self._readings.get(number)
-        if old is not None and old.key == key and not self._has_moved(row) and _settled(old.request):
+        if old is not None and old.key == key and not self.pipelines.has_moved(row) and _settled(old.request):
             return old
         request = await self._up_to_date(await self._single(number))
         same = old is not None and old.key == key and request.get("sha") == old.request.get("sha")
@@ -143,9 +131,8 @@ class Checker:
             self.commits(request, us),
             self._on_train(number, project),
         )
-        pipelines = await self._of(request)
-        merged = [str(one["sha"]) for one in pipelines if one.get("sha") != request.get("sha") and one.get("sha")]
-        parents = {sha: await self._parents_of(sha) for sha in dict.fromkeys(merged[:5])}
+        pipelines = await self.pipelines.of(request)
+        parents = await self.pipelines.parents(pipelines)
         if "user" not in request and (right := _may_merge(project, base)) is not None:
             request = {**request, "user": {"can_merge": right}}
         reading = Reading(key, request, approvals, reviewers, pipelines, commits, on_train, parents)
@@ -170,7 +157,7 @@ class Checker:
         old = self._readings.pop(number, None)
         if old is None:
             return
-        request = await self._single(number)
+        request = {key: old.request[key] for key in ("user",) if key in old.request} | dict(await self._single(number, ()))
         if request.get("sha") != old.request.get("sha") or not is_open(request):
             return
         key = (*(request.get(name) for name in _LISTED), *old.key[len(_LISTED) :])
@@ -178,9 +165,9 @@ class Checker:
         self._readings[number] = replace(old, key=key, request=request, approvals=approvals, reviewers=reviewers)
         table.put(request)
 
-    async def _single(self, number: int) -> Json:
+    async def _single(self, number: int, pauses: Sequence[float] = _PAUSES) -> Json:
         """A request by itself. GitLab begins to look at it when it is asked, and is often done a moment later."""
-        for pause in (*_PAUSES, None):
+        for pause in (*pauses, None):
             request: Json = await self.lane.get(
                 f"/merge_requests/{number}", include_diverged_commits_count="true", include_rebase_in_progress="true"
             )
@@ -188,9 +175,6 @@ class Checker:
                 break
             await self.lane.wire.clock.sleep(pause)
         return request
-
-    def _has_moved(self, row: Json) -> bool:
-        return self._moved is None or any(_is_of(pipeline, row) for pipeline in self._moved)
 
     async def _approvals(self, number: int) -> Json | None:
         try:
@@ -242,45 +226,20 @@ class Checker:
         branch = await self.lane.find(f"/repository/branches/{quoted(str(request['source_branch']))}")
         return [branch["commit"]] if branch is not None else []
 
-    async def _of(self, request: Json) -> Sequence[Json]:
-        """The pipelines that may say something of a request: GitLab's own choice, and what runs for its head."""
-        own = request.get("head_pipeline") or request.get("pipeline")  # the older name
-        if self._pipelines is None or (len(self._pipelines) >= _NEWEST and (own is None or own["id"] not in self._pipelines)):
-            try:
-                listed = await self.lane.get(f"/merge_requests/{request['iid']}/pipelines", per_page=_NEWEST)
-            except Declined:
-                listed = []
-        else:
-            listed = [one for one in self._pipelines.values() if _is_of(one, request)]
-        found = {int(one["id"]): one for one in (*listed, *([own] if own else []))}
-        return [await self._with_user(one) for one in found.values()]
-
-    async def _with_user(self, pipeline: Json) -> Json:
-        """Lists leave out who started a pipeline; of statuses from outside it matters."""
-        if pipeline.get("source") != "external" or "user" in pipeline:
-            return pipeline
-        try:
-            return {**pipeline, "user": (await self.lane.get(f"/pipelines/{pipeline['id']}")).get("user")}
-        except Declined:
-            return pipeline
-
-    async def _parents_of(self, sha: str) -> tuple[str, ...]:
-        """The parents of a commit that GitLab made for a pipeline."""
-        if sha not in self._parents:
-            try:
-                commit = await self.lane.find(f"/repository/commits/{sha}")
-            except Declined:
-                commit = None
-            self._parents[sha] = tuple(map(str, (commit or {}).get("parent_ids") or ()))
-        return self._parents[sha]
-
     def _answers(self, reading: Reading, us: Us) -> Answers:
-        pipelines = [one for one in reading.pipelines if not _is_own_status(one, us)]
-        told = {sha: parents for sha, parents in reading.parents.items() if parents}
+        pipelines = counting(reading.pipelines, us)
         request = reading.request
         if request.get("state") == "locked":
             request = {**request, "detailed_merge_status": "checking"}
-        return Answers(request, reading.approvals, pipelines, reading.reviewers, reading.commits.message, reading.on_train, told)
+        return Answers(
+            request,
+            reading.approvals,
+            pipelines,
+            reading.reviewers,
+            reading.commits.message,
+            reading.on_train,
+            reading.parents,
+        )
 
 
 async def _known(value: Any) -> Any:
@@ -303,15 +262,3 @@ def _may_merge(project: Json, base: Json | None) -> bool | None:
 
 def _head(base: Json | None) -> object:
     return ((base or {}).get("commit") or {}).get("id")
-
-
-def _is_of(pipeline: Json, row: Json) -> bool:
-    """Whether a pipeline runs for a request: on its head, its branch, or what GitLab merged of it."""
-    if pipeline.get("sha") == row.get("sha") or pipeline.get("ref") == row.get("source_branch"):
-        return True
-    return str(pipeline.get("ref") or "").startswith(f"refs/merge-requests/{row['iid']}/")
-
-
-def _is_own_status(pipeline: Json, us: Us) -> bool:
-    """A pipeline of statuses that were posted with our own token: it counts neither for nor against."""
-    return pipeline.get("source") == "external" and (pipeline.get("user") or {}).get("username") == us.login

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from bot.forges.base import Landed
+from bot.forges.base import Landed, Standing
 from bot.forges.gitlab_host import GitLabHost
 from bot.settings.secrets import Secret
 from bot.settings.values import GitLabSettings
@@ -75,6 +75,8 @@ async def whole_life(gitlab: Setting, *, anew: bool) -> None:
     forge_now = next_one()
     seen = await gitlab.seen(forge=forge_now)
     assert [change.path for change in await forge_now.changes(seen)] == ["app.yaml"]
+    await forge_now.show(seen, Standing("wait", "not finished"))
+    seen = await gitlab.seen(forge=forge_now)
     ready = seen.readiness
     assert ready is not None
     assert (ready.complete, ready.detailed_merge_status, ready.protection.bot_may_push) == (True, "mergeable", True)

@@ -139,6 +139,15 @@ async def test_a_pipeline_of_an_older_head_does_not_count(tmp_path: Path) -> Non
             assert seen.pipeline is None
 
 
+async def test_older_pipelines_of_the_branch_cost_nothing(tmp_path: Path) -> None:
+    async with setting(tmp_path) as gitlab:
+        gitlab.project.ci = "both"
+        request = await gitlab.opened()
+        for version in ("1.2.0", "1.3.0", "1.4.0"):
+            request = await gitlab.forge.refresh(request, wish(version), await gitlab.head(), rewrite=True)
+        assert await cost(gitlab) == 3 + 2
+
+
 @pytest.mark.parametrize("lag", [2, 3, 6])
 async def test_gitlab_that_names_a_new_head_late(tmp_path: Path, lag: int) -> None:
     async with setting(tmp_path) as gitlab:
