@@ -10,25 +10,20 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from sqlalchemy import MetaData, Table, delete, event, func, insert, select, text, update
+from sqlalchemy import MetaData, Table, delete, event, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from bot import ledger_tables as tables
+from bot.ledger_database import LedgerError as LedgerError
+from bot.ledger_database import Using, cause, driver_url, is_in_memory, make, migrate, shown, tune_sqlite
 
 _T = TypeVar("_T")
-_MAKING = 7_245_001  # an advisory lock of ours
 _CHUNK = 400  # SQLite's oldest limit is 999 bound values a statement
-
-
-class LedgerError(Exception):
-    """The ledger could not be opened, read or written; the message is for a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,19 +75,19 @@ class Ledger:
     @classmethod
     async def open(cls, url: str) -> Ledger:
         """Open the ledger at a URL (`sqlite:///path`, `sqlite://` in memory, `postgresql://…`), creating what is missing."""
-        driver = _driver_url(url)
+        driver = driver_url(url)
         # In memory there is one connection, which takes one transaction after the other.
-        alone = {"poolclass": AsyncAdaptedQueuePool, "pool_size": 1, "max_overflow": 0} if _is_in_memory(driver) else {}
+        alone = {"poolclass": AsyncAdaptedQueuePool, "pool_size": 1, "max_overflow": 0} if is_in_memory(driver) else {}
         engine = create_async_engine(driver, pool_pre_ping=True, **alone)
         if engine.dialect.name == "sqlite":
-            event.listen(engine.sync_engine, "connect", _tune_sqlite)
+            event.listen(engine.sync_engine, "connect", tune_sqlite)
         ledger = cls(engine)
         try:
             async with engine.begin() as connection:
-                await connection.run_sync(_migrate)
+                await connection.run_sync(migrate)
         except (SQLAlchemyError, OSError) as error:
             await engine.dispose()
-            raise LedgerError(f"cannot open the ledger {_shown(url)}: {_cause(error)}") from error
+            raise LedgerError(f"cannot open the ledger {shown(url)}: {cause(error)}") from error
         except LedgerError:
             await engine.dispose()
             raise
@@ -112,16 +107,16 @@ class Ledger:
         """Make the tables of another module in the ledger's database where they are missing; asked for once."""
         if metadata not in self._made:
             async with self.writing() as connection:
-                await connection.run_sync(_make, metadata)
+                await connection.run_sync(make, metadata)
             self._made.add(metadata)
 
-    def writing(self) -> _Using:
+    def writing(self) -> Using:
         """A transaction; errors of the database come out of it as LedgerError."""
-        return _Using(self._engine.begin(), "written")
+        return Using(self._engine.begin(), "written")
 
-    def reading(self) -> _Using:
+    def reading(self) -> Using:
         """A connection to read with; errors of the database come out of it as LedgerError."""
-        return _Using(self._engine.connect(), "read")
+        return Using(self._engine.connect(), "read")
 
     def insert_new(self, table: Table) -> Any:
         """An insert that leaves rows alone which are there: where two learn the same thing, the first one's row stands."""
@@ -260,80 +255,6 @@ class Ledger:
             await connection.execute(self.insert_new(tables.manifests).values(digest=digest, description=description))
 
 
-class _Using:
-    """A connection whose errors of the database come out as LedgerError."""
-
-    def __init__(self, context: Any, what: str) -> None:
-        self._context = context
-        self._what = what
-
-    async def __aenter__(self) -> AsyncConnection:
-        try:
-            connection: AsyncConnection = await self._context.__aenter__()
-        except (SQLAlchemyError, OSError) as error:
-            raise LedgerError(f"the ledger cannot be {self._what}: {_cause(error)}") from error
-        return connection
-
-    async def __aexit__(self, kind: Any, error: Any, trace: Any) -> None:
-        try:
-            await self._context.__aexit__(kind, error, trace)
-        except SQLAlchemyError as late:
-            raise LedgerError(f"the ledger cannot be {self._what}: {_cause(late)}") from late
-        if isinstance(error, SQLAlchemyError):
-            raise LedgerError(f"the ledger cannot be {self._what}: {_cause(error)}") from error
-
-
-def _migrate(connection: Connection) -> None:
-    """Bring a ledger to this version, step by step; one that is newer than the program is refused, not guessed at."""
-    _make(connection, tables.metadata)
-    found = connection.execute(select(func.max(tables.about.c.version))).scalar()
-    if found is None:
-        connection.execute(insert(tables.about).values(version=tables.VERSION))
-    elif found > tables.VERSION:
-        raise LedgerError(f"the ledger has version {found}, this program knows {tables.VERSION}: update tagboat")
-    elif found < tables.VERSION:
-        for version in range(found + 1, tables.VERSION + 1):
-            for step in tables.STEPS.get(version, ()):
-                connection.execute(text(step))
-        connection.execute(update(tables.about).values(version=tables.VERSION))
-
-
-def _make(connection: Connection, metadata: MetaData) -> None:
-    """Make tables where they are missing; of several processes that begin at once, one after the other. All of the transaction
-    is done or none: SQLite's driver would commit each such statement by itself."""
-    shared = connection.dialect.name == "postgresql"
-    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MAKING})" if shared else "BEGIN IMMEDIATE")
-    metadata.create_all(connection)
-
-
-def _driver_url(url: str) -> str:
-    parsed = make_url(url)
-    match parsed.get_backend_name():
-        case "sqlite":
-            if parsed.database and parsed.database != ":memory:":
-                try:
-                    Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-                except OSError as error:
-                    raise LedgerError(f"cannot open the ledger {_shown(url)}: {error.strerror}") from error
-            return parsed.set(drivername="sqlite+aiosqlite").render_as_string(hide_password=False)
-        case "postgresql":
-            return parsed.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
-        case other:
-            raise LedgerError(f"state {_shown(url)}: {other!r} is not supported; use sqlite:///… or postgresql://…")
-
-
-def _is_in_memory(url: str) -> bool:
-    parsed = make_url(url)
-    return parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:")
-
-
-def _tune_sqlite(connection: Any, record: object) -> None:
-    cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
 def _same_hold(repository: str, image: str, path: str, version: str) -> tuple[Any, ...]:
     return (
         tables.holds.c.repository == repository,
@@ -349,11 +270,3 @@ def _same_head(repository: str, number: int, head: str) -> tuple[Any, ...]:
 
 def _chunks(items: Sequence[_T]) -> Iterable[Sequence[_T]]:
     return (items[at : at + _CHUNK // 4] for at in range(0, len(items), _CHUNK // 4))
-
-
-def _shown(url: str) -> str:
-    return make_url(url).render_as_string(hide_password=True)
-
-
-def _cause(error: Exception) -> str:
-    return (str(getattr(error, "orig", None) or error) or type(error).__name__).splitlines()[0]

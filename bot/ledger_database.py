@@ -1,0 +1,101 @@
+"""How a ledger's database is opened, made and brought to this version, and how its errors come out: for `bot.ledger`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import MetaData, func, insert, select, text, update
+from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot import ledger_tables as tables
+
+_MAKING = 7_245_001  # an advisory lock of ours
+
+
+class LedgerError(Exception):
+    """The ledger could not be opened, read or written; the message is for a person."""
+
+
+class Using:
+    """A connection whose errors of the database come out as LedgerError."""
+
+    def __init__(self, context: Any, what: str) -> None:
+        self._context = context
+        self._what = what
+
+    async def __aenter__(self) -> AsyncConnection:
+        try:
+            connection: AsyncConnection = await self._context.__aenter__()
+        except (SQLAlchemyError, OSError) as error:
+            raise LedgerError(f"the ledger cannot be {self._what}: {cause(error)}") from error
+        return connection
+
+    async def __aexit__(self, kind: Any, error: Any, trace: Any) -> None:
+        try:
+            await self._context.__aexit__(kind, error, trace)
+        except SQLAlchemyError as late:
+            raise LedgerError(f"the ledger cannot be {self._what}: {cause(late)}") from late
+        if isinstance(error, SQLAlchemyError):
+            raise LedgerError(f"the ledger cannot be {self._what}: {cause(error)}") from error
+
+
+def migrate(connection: Connection) -> None:
+    """Bring a ledger to this version, step by step; one that is newer than the program is refused, not guessed at."""
+    make(connection, tables.metadata)
+    found = connection.execute(select(func.max(tables.about.c.version))).scalar()
+    if found is None:
+        connection.execute(insert(tables.about).values(version=tables.VERSION))
+    elif found > tables.VERSION:
+        raise LedgerError(f"the ledger has version {found}, this program knows {tables.VERSION}: update tagboat")
+    elif found < tables.VERSION:
+        for version in range(found + 1, tables.VERSION + 1):
+            for step in tables.STEPS.get(version, ()):
+                connection.execute(text(step))
+        connection.execute(update(tables.about).values(version=tables.VERSION))
+
+
+def make(connection: Connection, metadata: MetaData) -> None:
+    """Make tables where they are missing; of several processes that begin at once, one after the other. All of the transaction
+    is done or none: SQLite's driver would commit each such statement by itself."""
+    shared = connection.dialect.name == "postgresql"
+    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MAKING})" if shared else "BEGIN IMMEDIATE")
+    metadata.create_all(connection)
+
+
+def driver_url(url: str) -> str:
+    parsed = make_url(url)
+    match parsed.get_backend_name():
+        case "sqlite":
+            if parsed.database and parsed.database != ":memory:":
+                try:
+                    Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+                except OSError as error:
+                    raise LedgerError(f"cannot open the ledger {shown(url)}: {error.strerror}") from error
+            return parsed.set(drivername="sqlite+aiosqlite").render_as_string(hide_password=False)
+        case "postgresql":
+            return parsed.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+        case other:
+            raise LedgerError(f"state {shown(url)}: {other!r} is not supported; use sqlite:///… or postgresql://…")
+
+
+def is_in_memory(url: str) -> bool:
+    parsed = make_url(url)
+    return parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:")
+
+
+def tune_sqlite(connection: Any, record: object) -> None:
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def shown(url: str) -> str:
+    return make_url(url).render_as_string(hide_password=True)
+
+
+def cause(error: Exception) -> str:
+    return (str(getattr(error, "orig", None) or error) or type(error).__name__).splitlines()[0]
