@@ -11,7 +11,7 @@ Three answers, never two: what a system's rules say that is not understood here 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -246,6 +246,24 @@ def every(starts: Iterable[Start]) -> Start:
             if start.answer == answer:
                 return start
     return listed[-1] if listed else YES
+
+
+def needed(jobs: Iterable[Job], job: Job, waits: Callable[[Job], bool] = lambda job: True) -> list[Job]:
+    """Everything that a job needs, and what that needs, each once; needs in a circle end somewhere. `waits` says whether a job
+    depends on its needs at all."""
+    by_name: dict[str, list[Job]] = {}
+    for one in jobs:
+        by_name.setdefault(one.name, []).append(one)
+    found: list[Job] = []
+    todo, seen = [job], {id(job)}
+    while todo:
+        here = todo.pop()
+        for other in (one for need in here.needs if waits(here) for one in by_name.get(need, ())):
+            if id(other) not in seen:
+                seen.add(id(other))
+                found.append(other)
+                todo.append(other)
+    return found
 
 
 YES = Start("yes", "nothing keeps it from starting")

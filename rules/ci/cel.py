@@ -23,6 +23,7 @@ _TOKENS = re.compile(
     re.DOTALL,
 )
 _DEPTH = 60
+_LENGTH = 8000
 
 
 Thunk = Callable[[Mapping[str, Any]], Any]
@@ -43,6 +44,8 @@ def literals(text: str) -> tuple[str, ...]:
 
 
 def _lex(text: str) -> list[tuple[str, str]]:
+    if len(text) > _LENGTH:
+        raise Unsupported("so long an expression")
     tokens, at = [], 0
     text = re.sub(r"(?m)^\s*//.*$", "", text).rstrip()
     while at < len(text):

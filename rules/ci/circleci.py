@@ -92,11 +92,15 @@ def _job(document: Node, name: str, options: Node, files: Mapping[str, bytes]) -
             built = tuple(one for text in named for one in image(str(text), line, name, _known(document, options)))
             work = Work(built or (), None if built else f"the orb job {name}", effects=of_words(name))
         return Job(name, line, work, needs, _branches(options))
-    works = [_step(step, _known(document, definition), files, document) for step in definition.get("steps").each()]
+    once: set[str] = set()
+    works = [_step(step, _known(document, definition), files, document, once) for step in definition.get("steps").each()]
     return Job(name, definition.line, joined([*works, Work(effects=of_words(name))]), needs, _branches(options))
 
 
-def _step(step: Node, known: dict[str, tuple[str, ...]], files: Mapping[str, bytes], document: Node, depth: int = 0) -> Work:
+def _step(
+    step: Node, known: dict[str, tuple[str, ...]], files: Mapping[str, bytes], document: Node, once: set[str], depth: int = 0
+) -> Work:
+    """What a step does; each command counts once for a job, however often it is called."""
     run = step.get("run")
     command = run if run.text is not None else run.get("command")
     if command.text is not None:
@@ -106,14 +110,16 @@ def _step(step: Node, known: dict[str, tuple[str, ...]], files: Mapping[str, byt
     for name in names:
         steps = document.get("commands", name, "steps")
         if steps and depth < 5:
-            works += [_step(one, known, files, document, depth + 1) for one in steps.each()]
+            fresh = steps.each() if name not in once else ()
+            once.add(name)
+            works += [_step(one, known, files, document, once, depth + 1) for one in fresh]
         elif "/" in name and SUSPICIOUS.search(name):
             options = step.get(name)
             named = [value.text for key in ("image", "repo", "image-name") if (value := options.get(key)).text]
             built = tuple(one for text in named for one in image(str(text), step.line, name, known))
             works.append(Work(built, None if built else f"the orb command {name}", effects=of_words(name)))
         elif name in ("when", "unless"):
-            works += [_step(one, known, files, document, depth + 1) for one in step.get(name, "steps").each() if depth < 5]
+            works += [_step(one, known, files, document, once, depth + 1) for one in step.get(name, "steps").each() if depth < 5]
     return joined(works)
 
 

@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import Any
 
 from rules.ci import filters, github_expressions, payloads
-from rules.ci.base import NO, YES, Event, ForgeName, Job, Pipeline, Push, Request, Skip, Start, Unreadable, either, every
+from rules.ci.base import NO, YES, Event, ForgeName, Job, Pipeline, Push, Request, Skip, Start, Unreadable, either, every, needed
 from rules.ci.github_expressions import ACTOR, UNKNOWN, Open
 from rules.ci.github_jobs import Conditions, Scope, jobs
 from rules.ci.nodes import BadYaml, Node, first
@@ -156,21 +156,18 @@ class Workflow:
         return Start(before.answer, f"it runs after {listed(names)}: {before.reason}", before.by, on.line)
 
     def run(self, job: Job, event: Event) -> Start:
-        starts: list[Start] = []
-        rule = job.rule if isinstance(job.rule, Conditions) else Conditions()
-        always = any("always()" in text or "!cancelled()" in text for text, _ in rule.texts)
-        if not always:
-            starts += [
-                self.run(other, event) for need in job.needs for other in self.jobs if other.name == need and other is not job
-            ]
+        return every(start for one in (*needed(self.jobs, job, _waits), job) for start in self._own(one, event))
+
+    def _own(self, job: Job, event: Event) -> Iterator[Start]:
+        """What a job's own conditions say."""
+        yield YES
         known = _context(event)
-        for text, line in rule.texts:
+        for text, line in job.rule.texts if isinstance(job.rule, Conditions) else ():
             held = github_expressions.condition(text, known)
             if held is None:
-                starts.append(Start("unknown", f"`{text}` could not be evaluated", "unknown", line))
+                yield Start("unknown", f"`{text}` could not be evaluated", "unknown", line)
             elif not held:
-                starts.append(Start("no", f"`{text}` does not hold", "rule", line))
-        return every(starts) if starts else YES
+                yield Start("no", f"`{text}` does not hold", "rule", line)
 
     def words(self) -> tuple[str, ...]:
         texts = [
@@ -186,6 +183,12 @@ class Workflow:
             return f"add {outside} to the end of `paths` ({place})"
         ignored = ", ".join(f'"{path}"' for path in covering(paths))
         return f"add `paths-ignore: [{ignored}]` under `on: push` ({place})"
+
+
+def _waits(job: Job) -> bool:
+    """Whether a job is left out where one that it needs is."""
+    texts = [text for text, _ in job.rule.texts] if isinstance(job.rule, Conditions) else []
+    return not any("always()" in text or "!cancelled()" in text for text in texts)
 
 
 _REQUESTS = ("pull_request", "pull_request_target")

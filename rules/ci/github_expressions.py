@@ -17,6 +17,7 @@ _TOKENS = re.compile(
     r"|(?P<op>==|!=|<=|>=|&&|\|\||[!<>()\[\].,*]))"
 )
 _DEPTH = 60
+_LENGTH = 8000
 
 
 class _Unknown:
@@ -50,6 +51,8 @@ def strip(text: str) -> str:
 
 def condition(text: str, context: Mapping[str, Any]) -> bool | None:
     """Whether a condition holds; None: not known."""
+    if len(text) > _LENGTH:
+        return None
     if "${{" in strip(text):
         # Text around an expression makes a string of it, and a string that is not empty is true.
         return True if strip(re.sub(r"\$\{\{.*?\}\}", "", text)) else None
@@ -180,6 +183,8 @@ class _Parser:
 
 
 def _lex(text: str) -> list[tuple[str, str]]:
+    if len(text) > _LENGTH:
+        raise BadExpression("it is too long")
     tokens, at = [], 0
     text = text.rstrip()
     while at < len(text):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rules.ci.base import Job, Work
@@ -17,6 +17,7 @@ from rules.ci.nodes import NOTHING, BadYaml, Node, first
 from rules.ci.work import SUSPICIOUS, image, joined, of_words, read, shell
 
 _FOLLOWED = 5  # reusable workflows within each other
+_PARTS = 400  # of one workflow, with all that it uses
 _BUILDERS = re.compile(
     r"docker|kaniko|buildah|container|image|oci-|jib|buildpack|push-to-registry|push-to-ghcr|bake-action|depot/|ecr-push|build-push",
     re.IGNORECASE,
@@ -47,12 +48,24 @@ class Scope:
     prefix: str = ""
     needs: tuple[str, ...] = ()
     depth: int = 0
+    left: list[int] = field(default_factory=lambda: [_PARTS])
+    parsed: dict[str, Node] = field(default_factory=dict)
+
+    def document(self, path: str) -> Node:
+        """A file of the repository, parsed once. Raises BadYaml."""
+        if path not in self.parsed:
+            self.parsed[path] = first(self.files[path])
+        return self.parsed[path]
 
 
 def jobs(document: Node, scope: Scope) -> Iterator[Job]:
     """Every part of a workflow."""
     env = variables(document.get("env"), scope.variables)
     for key, job in document.get("jobs").items():
+        scope.left[0] -= 1
+        if scope.left[0] < 0:
+            yield Job(f"{scope.prefix}{key.text_or_empty}", key.line, Work(opaque="more jobs than are read"), scope.needs)
+            return
         yield from _job(key, job, replace(scope, variables=env))
 
 
@@ -85,10 +98,10 @@ def _called(name: str, path: str, job: Node, scope: Scope) -> Iterator[Job]:
     inner = replace(
         scope, variables=variables(job.get("with"), scope.variables), prefix=f"{name} / ", needs=(name,), depth=scope.depth + 1
     )
-    data = scope.files.get(path.removeprefix("./")) if path.startswith("./") else None
-    if data is not None and scope.depth < _FOLLOWED:
+    local = path.removeprefix("./") if path.startswith("./") else ""
+    if local in scope.files and scope.depth < _FOLLOWED:
         try:
-            document = first(data)
+            document = scope.document(local)
         except BadYaml:
             yield Job(f"{name} / {path}", job.line, Work(opaque=f"{path} (it cannot be read)"), (name,), scope.conditions)
             return
@@ -160,16 +173,17 @@ def _action(uses: str, step: Node, scope: Scope) -> tuple[Work, Node]:
 
 def _composite(uses: str, scope: Scope) -> Work:
     folder = uses.removeprefix("./").rstrip("/")
-    data = next(
-        (scope.files[path] for name in ("action.yml", "action.yaml") if (path := f"{folder}/{name}") in scope.files), None
-    )
-    if data is None or scope.depth >= _FOLLOWED:
+    file = next((path for name in ("action.yml", "action.yaml") if (path := f"{folder}/{name}") in scope.files), None)
+    if file is None or scope.depth >= _FOLLOWED:
         return Work(opaque=uses if SUSPICIOUS.search(uses) else None, effects=of_words(uses))
     try:
-        document = first(data)
+        document = scope.document(file)
     except BadYaml:
         return Work(opaque=uses)
     inner = replace(scope, depth=scope.depth + 1, conditions=Conditions())
+    scope.left[0] -= 1
+    if scope.left[0] < 0:
+        return Work(opaque=f"{uses} (more than is read)")
     return joined(_step(step, inner)[0] for step in document.get("runs", "steps").each())
 
 

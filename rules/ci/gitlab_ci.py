@@ -279,7 +279,7 @@ class Project:
         for place in places:
             texts = [
                 node.text
-                for node in place.node.walk()
+                for node in _scalars(place.node)
                 if node.text and re.search(r"CI_COMMIT_(?:MESSAGE|TITLE|DESCRIPTION)", node.text)
             ]
             found += [word for text in texts for word in gitlab_expressions.literals(text)]
@@ -289,6 +289,13 @@ class Project:
         builders = [job for job in self.jobs if job.work.built or job.work.opaque]
         names = listed(f"{job.name} (line {job.line})" for job in builders) if builders else "the job that builds"
         return f"give {names} `rules: [{{changes: […]}}]` with the files that the image is made of, and without {listed(paths)}"
+
+
+def _scalars(node: Node) -> list[Node]:
+    try:
+        return list(node.walk())
+    except BadYaml:  # too large: it has no words for us
+        return []
 
 
 def _refs(refs: list[str], event: Event) -> bool | None:

@@ -16,6 +16,7 @@ _TOKENS = re.compile(
     r"\s*(?:(?P<var>\$\{?(?P<name>\w+)\}?)|(?P<string>\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')|(?P<pattern>/(?:[^/\\]|\\.)*/[a-zA-Z]*)"
     r"|(?P<null>null\b)|(?P<op>==|!=|=~|!~|&&|\|\||[()]|!))"
 )
+_LENGTH = 8000
 _SET = "\u0000set"  # a value that is there and not known
 
 Value = str | None
@@ -28,6 +29,8 @@ class BadExpression(ValueError):
 
 def holds(text: str, variables: Mapping[str, Value]) -> bool | None:
     """Whether an expression holds; None: not known, or not readable."""
+    if len(text) > _LENGTH:
+        return None
     try:
         parser = _Parser(text, variables)
         found = parser.either()

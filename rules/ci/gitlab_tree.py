@@ -16,6 +16,8 @@ from rules.ci.nodes import BadYaml, Node, first
 ROOT = ".gitlab-ci.yml"
 _FILES = 60
 _DEPTH = 11  # GitLab's own bound for extends
+_EXTENDED = 200
+_MEMBERS = 2000
 _NO_JOBS = frozenset(
     {
         "include",
@@ -130,44 +132,49 @@ class Tree:
         names = (key.text_or_empty for _, document in self.documents for key, value in document.items() if value.is_map)
         return list(dict.fromkeys(name for name in names if name not in _NO_JOBS and not name.startswith(".")))
 
-    def line(self, name: str) -> Found:
-        """Where a job stands."""
-        return self.get(name)
+    def _line_of(self, job: str) -> list[str]:
+        """A job and what it extends, in the order in which keys are looked for: itself first, of what it extends the last."""
+        order: list[str] = []
+        todo = [job]
+        while todo and len(order) < _EXTENDED:
+            here = todo.pop(0)
+            if here not in order:
+                order.append(here)
+                todo = [*reversed(self.get(here, "extends").node.texts()), *todo]
+        return order
 
-    def value(self, job: str, key: str, depth: int = 0) -> Found:
+    def value(self, job: str, key: str) -> Found:
         """A job's own value for a key, else what it extends has, the last named first."""
-        own = self.get(job, key)
-        if own:
-            return own
-        if depth < _DEPTH:
-            for base in reversed(self.get(job, "extends").node.texts()):
-                found = self.value(base, key, depth + 1)
-                if found:
-                    return found
-        return Found(Node(None, self.get(job).node.line), self.get(job).file)
+        for name in self._line_of(job):
+            found = self.get(name, key)
+            if found:
+                return found
+        own = self.get(job)
+        return Found(Node(None, own.node.line), own.file)
 
-    def variables(self, job: str, depth: int = 0) -> dict[str, str]:
+    def variables(self, job: str) -> dict[str, str]:
         """A job's variables, those that it extends included."""
         found: dict[str, str] = {}
-        if depth < _DEPTH:
-            for base in self.get(job, "extends").node.texts():
-                found |= self.variables(base, depth + 1)
-        return found | plain(self.get(job, "variables").node)
+        for name in reversed(self._line_of(job)):
+            found |= plain(self.get(name, "variables").node)
+        return found
 
     def missing(self, job: str) -> str | None:
         """What a job extends that is nowhere here."""
         return next((base for base in self.get(job, "extends").node.texts() if not self.get(base)), None)
 
-    def each(self, node: Node, depth: int = 0) -> Iterator[Node]:
-        """The members of a list, nested lists and `!reference` opened."""
-        if node.tag == "!reference" and depth < _DEPTH:
-            yield from self.each(self.get(*node.texts()).node, depth + 1)
-            return
-        for child in node.each():
-            if child.is_list and depth < _DEPTH:
-                yield from self.each(child, depth + 1)
-            else:
-                yield child
+    def each(self, node: Node) -> Iterator[Node]:
+        """The members of a list, nested lists and `!reference` opened; of very many only the first."""
+        todo, left = [(node, 0)], _MEMBERS
+        while todo and left:
+            here, depth = todo.pop()
+            left -= 1
+            if here.tag == "!reference" and depth < _DEPTH:
+                todo.append((self.get(*here.texts()).node, depth + 1))
+            elif (here.is_list or depth == 0) and depth < _DEPTH:
+                todo += [(child, depth + 1) for child in reversed(here.each()[:left])]
+            elif here:
+                yield here
 
 
 def plain(variables: Node) -> dict[str, str]:

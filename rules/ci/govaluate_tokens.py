@@ -20,6 +20,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("**",),
 )
 PREFIXES = ("-", "!", "~")
+_LENGTH = 8000
 _OPERATORS = frozenset(op for level in LEVELS for op in level) | frozenset(PREFIXES)
 _TIME = re.compile(
     r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?"
@@ -52,6 +53,8 @@ class Token:
 
 def lex(text: str) -> list[Token]:
     """The tokens of an expression. Raises BadExpression or Undecided."""
+    if len(text) > _LENGTH:
+        raise Undecided("it is too long")
     tokens: list[Token] = []
     at = 0
     while at < len(text):

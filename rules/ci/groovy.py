@@ -18,7 +18,8 @@ _STRING = re.compile(r"'''(.*?)'''|\"\"\"(.*?)\"\"\"|'((?:\\.|[^'\\\n])*)'|\"((?
 _COMMENT = re.compile(
     r"'''.*?'''|\"\"\".*?\"\"\"|'(?:\\.|[^'\\\n])*'|\"(?:\\.|[^\"\\\n])*\"|(?P<comment>//[^\n]*|/\*.*?\*/)", re.DOTALL
 )
-_DEPTH = 20
+_DEPTH = 8
+_STAGES = 60  # within one
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,9 @@ def without_comments(text: str) -> str:
 def stages(text: str, start: int = 0, end: int | None = None, around: tuple[Block, ...] = (), depth: int = 0) -> Iterator[Stage]:
     """Every stage, those within stages and `parallel` included."""
     at, end = start, len(text) if end is None else end
-    while depth < _DEPTH and (match := _STAGE.search(text, at, end)):
+    count = 0
+    while depth < _DEPTH and count < _STAGES and (match := _STAGE.search(text, at, end)):
+        count += 1
         closing = closed(text, match.end(), end)
         body = text[match.end() : closing]
         inner = _STAGE.search(body)

@@ -36,6 +36,7 @@ _GITLAB = re.compile(r"\bgitlab\s*\(|gitLabConnection|updateGitlabCommitStatus|g
 _OFF = re.compile(r"\bciSkip\s*:\s*false")
 _SCM_SKIP = re.compile(r"\bscmSkip\s*\((?P<args>[^)]*)\)|\bscmSkip\b")
 _PATTERN = re.compile(r"skipPattern\s*:\s*(['\"])(?P<pattern>.*?)\1")
+_LENGTH = 100_000
 _LIBRARY = re.compile(r"^\s*@Library\s*\(|^\s*library\s*[('\"]", re.MULTILINE)
 _BUILD = re.compile(r"\bdocker\.build\s*\(\s*(['\"])(?P<name>.*?)\1")
 _PUSH = re.compile(r"\.push\s*\(|docker\.withRegistry")
@@ -50,7 +51,7 @@ def read(files: Mapping[str, bytes], repository: str | None) -> Iterator[Pipelin
     """Each file is a pipeline."""
     for path in sorted(files):
         if claims(path):
-            text = files[path].decode("utf-8", "replace")[:400_000]
+            text = files[path].decode("utf-8", "replace")[:_LENGTH]
             clean = groovy.without_comments(text)
             yield Jenkinsfile(path, clean, tuple(_jobs(clean, files)))
 

@@ -12,7 +12,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
+from rules.ci.tokens import compiled
 from rules.images import ImageRef
 
 Variables = Mapping[str, Sequence[str]]
@@ -29,12 +31,13 @@ _BRANCHY = re.compile(
 )
 _ALTERNATIVES = 40
 _DEPTH = 6
+_LENGTH = 1000
 _STARS = re.compile(r"\*+")
 
 
 def resolve(text: str, variables: Variables) -> tuple[str, ...]:
     """Every text that this can be, as far as the variables are known; `*` stands for what is not."""
-    return tuple(dict.fromkeys(_STARS.sub("*", one) for one in _resolve(text.strip().strip("'\""), variables, 0)))
+    return tuple(dict.fromkeys(_STARS.sub("*", one) for one in _resolve(text.strip().strip("'\"")[:_LENGTH], variables, 0)))
 
 
 def _resolve(text: str, variables: Variables, depth: int) -> list[str]:
@@ -75,16 +78,21 @@ def is_unnamed(pattern: str) -> bool:
 
 def fits(pattern: str, image: str) -> bool:
     """Whether a pattern (`*/acme/web`) can be this image (canonical name). An unnamed pattern fits none."""
-    return not is_unnamed(pattern) and _compiled(pattern).fullmatch(image.lower()) is not None
+    if is_unnamed(pattern):
+        return False
+    try:
+        return _compiled(pattern[:_LENGTH]).fullmatch(image.lower()) is not None
+    except ValueError:  # half a character
+        return False
 
 
 @lru_cache(maxsize=4096)
-def _compiled(pattern: str) -> re.Pattern[str]:
+def _compiled(pattern: str) -> Any:
     wanted = pattern if "*" in pattern.partition("/")[0] else ImageRef(pattern).canonical
     # Where what stands for the registry is not known `$REGISTRY/web` fits
     # Docker Hub's `docker.io/library/web` too.
     parts = [re.escape(part) for part in wanted.split("*")]
-    return re.compile(".*".join(parts), re.DOTALL)
+    return compiled("(?s)" + ".*".join(parts))
 
 
 def basename(name: str) -> str:

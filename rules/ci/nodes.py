@@ -82,17 +82,18 @@ class Node:
         return str(self.node.value) if isinstance(self.node, ScalarNode) else ""
 
     def items(self) -> Iterator[tuple[Node, Node]]:
-        """Key and value of a mapping, own keys before those of merge keys (`<<`)."""
-        if not isinstance(self.node, MappingNode):
-            return
-        merged: list[Node] = []
-        for key, value in self.node.value:
-            if isinstance(key, ScalarNode) and key.value == "<<" and key.style is None:
-                merged += _place(value).each()
-            else:
-                yield _place(key), _place(value)
-        for other in merged[:20]:
-            yield from other.items()
+        """Key and value of a mapping, own keys before those of merge keys (`<<`); each mapping that is merged counts once."""
+        todo, seen = [self.node], set[int]()
+        while todo:
+            here = todo.pop(0)
+            if not isinstance(here, MappingNode) or id(here) in seen:
+                continue
+            seen.add(id(here))
+            for key, value in here.value:
+                if isinstance(key, ScalarNode) and key.value == "<<" and key.style is None:
+                    todo += [one.node for one in _place(value).each()]
+                else:
+                    yield _place(key), _place(value)
 
     def each(self) -> tuple[Node, ...]:
         """The members of a list; a single value counts as a list of one; nothing has none."""
@@ -119,16 +120,6 @@ class Node:
                 todo += [(child, depth + 1) for child in reversed(here.each())]
             elif here.text is not None:
                 yield here
-
-    def plain(self, depth: int = 0) -> Any:
-        """The value as text, dict and list, for rules that look at it as a whole. Raises BadYaml where it is too deep."""
-        if depth > _DEPTH_LIMIT:
-            raise BadYaml("too deep", self.line)
-        if self.is_map:
-            return {key.text_or_empty: value.plain(depth + 1) for key, value in reversed(list(self.items()))}
-        if self.is_list:
-            return [child.plain(depth + 1) for child in self.each()]
-        return self.text
 
 
 def _place(node: Any) -> Node:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from rules.ci.base import YES, Event, Job, Skip, Start
+from rules.ci.base import YES, Event, Job, Skip, Start, needed
 from rules.ci.paths import covering
 from rules.ci.tokens import token_start
 
@@ -33,12 +33,11 @@ class Plain:
         return token_start(self.skip, event) or told
 
     def run(self, job: Job, event: Event) -> Start:
-        needed = [self.run(other, event) for need in job.needs for other in self.jobs if other.name == need and other is not job]
-        stopped = next((start for start in needed if start.answer == "no"), None)
-        if stopped is not None:
-            return stopped
-        told = job.rule(event) if callable(job.rule) else YES
-        return told if isinstance(told, Start) else YES
+        for other in needed(self.jobs, job):
+            told = _own(other, event)
+            if told.answer == "no":
+                return told
+        return _own(job, event)
 
     def words(self) -> tuple[str, ...]:
         return self.looked_for
@@ -46,6 +45,11 @@ class Plain:
     def remedy(self, paths: tuple[str, ...]) -> str:
         listing = ", ".join(f'"{path}"' for path in covering(paths))
         return f"{self.how.format(paths=listing)} ({self.file}, line {self.line})"
+
+
+def _own(job: Job, event: Event) -> Start:
+    told = job.rule(event) if callable(job.rule) else YES
+    return told if isinstance(told, Start) else YES
 
 
 def always(reason: str, line: int | None = None) -> Trigger:

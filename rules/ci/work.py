@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 
 from rules.ci.base import Answer, Built, Work
 from rules.ci.names import Variables, is_bound, resolve, without_tag
@@ -66,6 +67,7 @@ _SPLIT = re.compile(r"\s*(?:&&|\|\||;|(?<![<>|])\|(?!\|))\s*")
 _SUBSTITUTED = re.compile(r"\$\([^()]*\s[^()]*\)|`[^`]*`")
 _ASSIGN = re.compile(r"^(?:export\s+|readonly\s+|local\s+)?(?P<name>[A-Za-z_]\w*)\s*[:?]?=\s*(?P<value>[^\s;].*?)\s*$")
 _FILES_FOLLOWED = 20
+_COMMANDS, _LENGTH = 2000, 2000  # commands of a job, characters of a command
 
 
 def shell(text: str, line: int) -> list[Line]:
@@ -89,8 +91,8 @@ def shell(text: str, line: int) -> list[Line]:
 def read(lines: Iterable[Line], variables: Variables, files: Mapping[str, bytes], folder: str = "") -> Work:
     """What these commands do. `files` are what the repository has, as far as it was read; `folder` is where they run."""
     reading = _Reading(dict(variables), files, folder)
-    for text, line in lines:
-        reading.command(text, line)
+    for text, line in islice(lines, _COMMANDS):
+        reading.command(text[:_LENGTH], line)
     return reading.work()
 
 
@@ -181,8 +183,8 @@ class _Reading:
             self._unknown(path, line)
         elif path not in self.followed and len(self.followed) < _FILES_FOLLOWED:
             self.followed.add(path)
-            for text, _ in shell(data.decode("utf-8", "replace")[:200_000], 1):
-                self.command(text, line)
+            for text, _ in shell(data.decode("utf-8", "replace")[:100_000], 1)[:_COMMANDS]:
+                self.command(text[:_LENGTH], line)
 
     def _target(self, target: str, line: int) -> None:
         for name in ("Makefile", "makefile", "GNUmakefile", "justfile", "Justfile"):
@@ -192,13 +194,13 @@ class _Reading:
             if f"{name}:{target}" in self.followed or len(self.followed) >= _FILES_FOLLOWED:
                 return
             self.followed.add(f"{name}:{target}")
-            recipe = _recipe(data.decode("utf-8", "replace")[:200_000], target)
+            recipe = _recipe(data.decode("utf-8", "replace")[:100_000], target)
             if recipe is None:
                 break
             for other in recipe[0]:
                 self._target(other, line)
-            for text in recipe[1]:
-                self.command(text, line)
+            for text in recipe[1][:_COMMANDS]:
+                self.command(text[:_LENGTH], line)
             return
         else:
             self._unknown(f"make {target}", line)

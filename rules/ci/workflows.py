@@ -16,13 +16,15 @@ _REFERENCES = (
     ("taskRef", "name", "Task"),
 )
 _DEPTH = 4
+_FOLLOWED = 40  # references of one resource
 _WALKED = 4000
 
 
-def workflow_work(resource: Node, files: Mapping[str, bytes], depth: int = 0) -> Work:
+def workflow_work(resource: Node, files: Mapping[str, bytes], depth: int = 0, seen: set[tuple[str, str]] | None = None) -> Work:
     """What a resource does; what it refers to and is not here is opaque, and counts as a build until the contrary is known."""
     if not resource:
         return Work(opaque="what the trigger makes", trusted=True)
+    seen = set() if seen is None else seen
     works = [*_containers(resource, files)]
     for key, inner, kind in _REFERENCES:
         for place in _all(resource, key):
@@ -30,11 +32,14 @@ def workflow_work(resource: Node, files: Mapping[str, bytes], depth: int = 0) ->
             if name is None or "{{" in name or "$(" in name:
                 works.append(Work(opaque=f"a {kind} that is chosen when it runs", trusted=True))
                 continue
+            if (kind, name) in seen or len(seen) > _FOLLOWED:
+                continue
+            seen.add((kind, name))
             found = _find(files, kind, name) if depth < _DEPTH else None
             if found is None:
                 works.append(Work(opaque=f"{kind} {name}", trusted=True, effects=of_words(name)))
             else:
-                works.append(workflow_work(found, files, depth + 1))
+                works.append(workflow_work(found, files, depth + 1, seen))
     return joined(works)
 
 
