@@ -222,3 +222,27 @@ async def test_everything_that_was_said_is_in_the_history(yard: Yard) -> None:
     kinds = [event.kind for event in reversed(events)]
     assert kinds == ["held", "resumed", "skipped", "skipped", "closed", "asked"], "closing skips the version"
     assert all("(command line)" in str(event.detail["by"]) for event in events if "by" in event.detail)
+
+
+@pytest.mark.parametrize(
+    "rules", ["", "rules: [{policy: semver, range: '^1'}]\n", "rules: [{policy: alphabetical, tags: '^1'}]\n"]
+)
+async def test_explain_says_what_the_request_says(yard: Yard, rules: str) -> None:
+    """The same sentence about the tag that is taken, and about those that came nearest."""
+    if rules:
+        yard.write(".tagboat.yaml", rules)
+        yard.desk.put({".tagboat.yaml": rules})
+    await yard.registry.put_image("acme/api", "latest")
+    await yard.run("run")
+    yard.desk.put({"checkout/api.yaml": pod(f"{yard.image('api')}:1.4.0"), "checkout/.tagboat.yaml": rules or "version: 1\n"})
+    done = await yard.run("explain", yard.image("api"), "checkout", "--app", "app.yaml", "--json")
+    (row,) = done.rows
+    refs = sorted(ref for ref in yard.repo.refs() if ref.startswith("refs/tagboat/requests/"))
+    records = [json.loads(yard.repo.git("cat-file", "-p", ref)) for ref in refs]
+    body = next(record["body"] for record in records if "/api" in record["title"])
+    assert f"Why `{row['chosen']}`: " in body
+    plain = body.replace("\\", "").replace("\u2060", "")
+    assert f"Why `{row['chosen']}`: {row['reason']} (policy `{row['policy']}`)." in plain
+    for candidate in row["candidates"]:
+        if f"- `{candidate['tag']}`: " in plain:
+            assert f"- `{candidate['tag']}`: {candidate['reason']}" in plain
