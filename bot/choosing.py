@@ -139,6 +139,10 @@ class Chooser:
         if question.current_platforms or question.choosing.platforms != "auto" or reference is None:
             return tags, question.current_platforms
         digests = await asyncio.gather(*(self._digest(image, tag) for tag in (reference, *tags)))
+        if digests[0] is None and question.current_tag is not None and reference != question.current_tag:
+            # The digest was cleaned away. What its tag points to now tells as well what is served.
+            reference = question.current_tag
+            digests[0] = await self._digest(image, reference)
         if len(set(digests)) == 1 or digests[0] is None:
             return (), frozenset()
         current = await self._describe(image, reference)

@@ -16,6 +16,7 @@ from rules.policies.base import Choice, Choosing, Verdict
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 IMAGE = "harbor.example.com/team/web"
+GONE = "sha256:gone"
 BOTH, ONE = "linux/amd64 linux/arm64", "linux/amd64"
 
 
@@ -42,7 +43,8 @@ class Registry:
     ) -> Description | None:
         self._asked(f"describe {reference}", for_repository)
         platforms = self.images.get(reference, BOTH if reference.startswith("sha256:") else None)
-        return Description(self._digest(reference), frozenset(platforms.split())) if platforms is not None else None
+        digest = self._digest(reference)
+        return Description(digest, frozenset(platforms.split())) if platforms is not None and digest is not None else None
 
     async def pushed(self, image: str, tags: Iterable[str], *, for_repository: str | None = None) -> dict[str, datetime]:
         self._asked(f"pushed {' '.join(tags)}", for_repository)
@@ -54,7 +56,9 @@ class Registry:
         self.asked.append(what)
         self.for_repositories.add(repository)
 
-    def _digest(self, reference: str) -> str:
+    def _digest(self, reference: str) -> str | None:
+        if reference == GONE:
+            return None
         return reference if reference.startswith("sha256:") else f"sha256:{reference}"
 
 
@@ -89,6 +93,11 @@ async def test_what_stands_there_is_read_only_where_the_rule_goes_by_it(platform
     registry = Registry({"1.2.3": BOTH, "1.2.4": BOTH})
     assert (await ask(registry, "1.2.3", platforms=platforms)).chosen == "1.2.4"
     assert registry.asked == (["tags"] if platforms == "any" else ["tags", "describe 1.2.4"])
+
+
+async def test_where_the_digest_is_gone_its_tag_tells_the_platforms() -> None:
+    registry = Registry({"1.2.3": BOTH, "1.2.4": BOTH, "1.2.5": ONE})
+    assert (await ask(registry, "1.2.3", GONE)).chosen == "1.2.4"
 
 
 async def test_nothing_newer_costs_the_listing_alone() -> None:
