@@ -105,9 +105,9 @@ class GitLabHost:
         us, token = await self._people.us(), await facts(self.wire)
         self._token_read_at = now
         said = alarm(us, token, now.date()) if token is not None else None
-        self.alarms = (f"{self.wire.url}: {said}",) if said else ()
+        self.alarms = (said,) if said else ()
         for one in self.alarms:
-            log.warning("a token runs out", alarm=one)
+            log.warning("a token runs out", forge=self.wire.url, alarm=one)
 
 
 def _wanted(project: Json) -> bool:

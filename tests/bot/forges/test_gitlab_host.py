@@ -135,7 +135,7 @@ async def test_the_alarm_is_raised_and_goes_away(tmp_path: Path) -> None:
         token = server.token(server.bot(project), expires_at=date.today() + timedelta(days=10))  # noqa: DTZ011
         async with host(server, token, "acme/gitops") as one:
             await one.repositories()
-            assert ["expires in" in said and server.url in said for said in one.alarms] == [True]
+            assert ["expires in" in said for said in one.alarms] == [True]
             server.tokens[token].expires_at = date.today() + timedelta(days=300)  # noqa: DTZ011
             await one.repositories()
             assert one.alarms  # the token is looked at every few hours

@@ -249,6 +249,19 @@ async def test_more_requests_than_a_page(tmp_path: Path) -> None:
         assert (await gitlab.seen(1)).state == "closed"
 
 
+@pytest.mark.parametrize("others", [0, 150])
+async def test_what_another_process_opened_and_a_person_closed_in_between_is_seen(tmp_path: Path, others: int) -> None:
+    async with setting(tmp_path) as gitlab:
+        watching = gitlab.again()
+        await watching.look()
+        await gitlab.opened()
+        gitlab.server.close(gitlab.project, gitlab.merge(), gitlab.server.user("ada"))
+        for number in range(2, 2 + others):  # and much more landed since
+            gitlab.project.merges[number] = gitlab.server_merge(number)
+        seen = await gitlab.seen(forge=watching)
+        assert (seen.state, seen.closed_by_us) == ("closed", False)
+
+
 async def test_settings_are_read_again_after_some_hours(tmp_path: Path) -> None:
     async with setting(tmp_path) as gitlab:
         await gitlab.opened()
