@@ -10,7 +10,7 @@ Signatures and other artefacts that registries list among the tags (`sha256-<dig
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -40,10 +40,13 @@ class Entry:
         for glob in choosing.ignore:
             globs.check(glob)
 
-    def texts(self, tags: Iterable[str]) -> dict[str, str]:
+    def texts(self, tags: Sequence[str]) -> dict[str, str]:
         """The tags that compete, each once, with what of it is ordered."""
         if self._search is None and not self.ignore:
-            return {tag: tag for tag in tags if not (tag[:3] == "sha" or tag[-4:] == ".sig") or not _is_artefact(tag)}
+            listing = "\n".join(tags)
+            if "sha" in listing or ".sig" in listing:
+                tags = [tag for tag in tags if not _is_artefact(tag)]
+            return dict(zip(tags, tags, strict=True))
         found: dict[str, str] = {}
         for tag in tags:
             if not _is_artefact(tag) and not globs.matches_any(self.ignore, tag) and (text := self.text(tag)) is not None:
