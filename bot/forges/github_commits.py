@@ -101,7 +101,28 @@ class Committer:
             {"name": f"refs/heads/{move.branch}", "beforeOid": move.old or NOBODY, "afterOid": move.new or NOBODY, "force": force}
             for move in moves
         ]
-        await self._wire.mutate(queries.MOVE, again=True, input={"repositoryId": await self._id(), "refUpdates": updates})
+        try:
+            await self._wire.mutate(queries.MOVE, again=True, input={"repositoryId": await self._id(), "refUpdates": updates})
+        except Refusal as refusal:
+            if "updaterefs" not in str(refusal).lower():
+                raise
+            # A server that does not know the mutation: REST compares nothing, so it is looked at right before.
+            for move in moves:
+                await self._move_by_rest(move, force)
+
+    async def _move_by_rest(self, move: Move, force: bool) -> None:
+        there = await self._where(move.branch)
+        if there == move.new:
+            return
+        if there != move.old:
+            raise Refusal(f"the branch {move.branch!r} is not where it was expected", 409)
+        path = f"{self._place.rest}/git/refs/heads/{quoted(move.branch)}"
+        if move.new is None:
+            await self._wire.write("DELETE", path, again=True)
+        elif move.old is None:
+            await self.create(move.branch, move.new)
+        else:
+            await self._wire.write("PATCH", path, {"sha": move.new, "force": force}, again=True)
 
     async def drop(self, *moves: Move) -> bool:
         """Delete branches that nothing needs any more; those that moved, and those that may not be deleted, stay."""

@@ -16,10 +16,10 @@ import structlog
 
 from bot.forges import github_queries as queries
 from bot.forges.base import Denied, ForgeError, Gone, Look, Project
-from bot.forges.github_answers import Forbidden, Missing, Trouble, quoted
+from bot.forges.github_answers import Forbidden, Missing, Trouble
 from bot.forges.github_place import Json, Known, Place, whole
 from bot.forges.github_protection import protection, protection_from_rest
-from bot.forges.github_reduced import fields_of, without
+from bot.forges.github_reduced import fields_of, part, reviews_by_rest, rules_by_rest, without
 from bot.forges.github_requests import doubtful, has_holes, in_full, is_ours, known_of, left_behind, may_be_ours, request_of
 from bot.forges.github_wire import Wire
 from rules.merging import Method, Protection
@@ -120,26 +120,27 @@ class Looker:
     async def _demands(self, found: Json, troubles: Sequence[Trouble], at: int, base: str) -> Protection:
         ref = found.get(f"base{at}")
         if ref and not isinstance(ref.get("rules"), Mapping):
-            return await self._demands_by_rest(found, base)
+            rules = await rules_by_rest(self._wire, self._place.rest, base)
+            if not (ref.get("branchProtectionRule") or ref.get("refUpdateRule")):
+                return await self._demands_by_rest(found, rules, base)
+            told = {**ref, "rules": {"totalCount": len(rules or ()), "nodes": rules}}
+            demands = protection(found, told, us=self._place.us.login)
+            return replace(demands, known=demands.known and rules is not None)
         demands = protection(found, ref, us=self._place.us.login)
         hidden = any(trouble.path[1:3] == (f"base{at}", "refUpdateRule") for trouble in troubles)
         # What binds us could not be read, and nor could the whole: then nobody knows whether there is anything.
         return replace(demands, known=False) if hidden and not (ref or {}).get("branchProtectionRule") else demands
 
-    async def _demands_by_rest(self, found: Json, base: str) -> Protection:
-        """For servers whose GraphQL does not tell rulesets. Kept by ETag."""
+    async def _demands_by_rest(self, found: Json, rules: list[Json] | None, base: str) -> Protection:
+        """The same of classic protection."""
         flags = {
             "allow_merge_commit": found.get("mergeCommitAllowed"),
             "allow_squash_merge": found.get("squashMergeAllowed"),
             "allow_rebase_merge": found.get("rebaseMergeAllowed"),
         }
-        branch, rules, classic, readable = quoted(base).replace("/", "%2F"), None, None, True
+        classic, readable = None, True
         try:
-            rules = await self._wire.get(f"{self._place.rest}/rules/branches/{branch}", kept=True)
-        except (Forbidden, Missing):
-            rules = None
-        try:
-            classic = await self._wire.get(f"{self._place.rest}/branches/{branch}/protection", kept=True)
+            classic = await self._wire.get(f"{self._place.rest}/branches/{part(base)}/protection", kept=True)
         except Missing:
             classic = None
         except Forbidden:
@@ -174,6 +175,8 @@ class Looker:
         known: dict[int, Known] = {}
         for number, node in nodes.items():
             if number in listed and node.get("state") == "OPEN" and is_ours(node, place.us):
+                if "commits" in node and node.get("latestOpinionatedReviews") is None:
+                    node = {**node, "latestOpinionatedReviews": await reviews_by_rest(self._wire, place.rest, number)}
                 demand = demands.get(str(node.get("baseRefName")))
                 requests[number] = request_of(node, place, demand, complete=number not in unsure)
                 known[number] = known_of(node, place.us)

@@ -1,7 +1,7 @@
 """Asking for less: an Enterprise Server does not know every field that github.com knows, and some fields fail alone.
 
 A query whose answer is nothing because of some fields is asked again without them. What was not asked for is not known, which
-every reader of the answer takes as such: nothing lands because of it.
+every reader of the answer takes as such: nothing lands because of it. Rules and reviews REST tells as well.
 
     without(document, {"isDisabled", "mergeStateStatus"})
 """
@@ -11,11 +11,14 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 
-from bot.forges.github_answers import Trouble
+from bot.forges.github_answers import Forbidden, Missing, Trouble, quoted
+from bot.forges.github_place import Json
+from bot.forges.github_wire import Wire
 
 _UNKNOWN = re.compile(r"[Ff]ield '(\w+)' doesn't exist|Cannot query field [\"'](\w+)[\"']")
 _FRAGMENT = re.compile(r"fragment (\w+) on ")
 _KEYWORDS = frozenset({"query", "mutation", "fragment", "on", "..."})
+_OPINIONS = frozenset({"APPROVED", "CHANGES_REQUESTED", "DISMISSED"})
 _NEEDED = frozenset({"repository", "nameWithOwner", "nodes", "number", "oid"})
 
 
@@ -79,3 +82,32 @@ def _past(document: str, start: int, opening: str, closing: str) -> int:
         if not depth:
             return end + 1
     return start
+
+
+async def rules_by_rest(wire: Wire, rest: str, base: str) -> list[Json] | None:
+    """The rules of all rulesets for a branch, kept by ETag; None: they may not be read."""
+    try:
+        return list(await wire.get(f"{rest}/rules/branches/{part(base)}", kept=True))
+    except Missing:
+        return []  # who sees the repository sees its rules: so this is a server that has no rulesets
+    except Forbidden:
+        return None
+
+
+async def reviews_by_rest(wire: Wire, rest: str, number: int) -> Json | None:
+    """Everybody's newest opinion of a request, in the form of `latestOpinionatedReviews`; None: they may not be read."""
+    newest: dict[str, Json] = {}
+    try:
+        async for row in wire.pages(f"{rest}/pulls/{number}/reviews?per_page=100"):
+            user = row.get("user") or {}
+            if row.get("state") in _OPINIONS:
+                author = {"login": user.get("login"), "__typename": user.get("type")}
+                newest[str(user.get("login"))] = {"state": row["state"], "submittedAt": row.get("submitted_at"), "author": author}
+    except (Missing, Forbidden):
+        return None
+    return {"totalCount": len(newest), "nodes": list(newest.values())}
+
+
+def part(name: str) -> str:
+    """A branch's name as one part of an address."""
+    return quoted(name).replace("/", "%2F")

@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import structlog
 from cachetools import TTLCache
 
 from bot.forges.base import Comment, Denied, ForgeError, Limited, Standing, Unreachable
-from bot.forges.github_answers import quoted
+from bot.forges.github_answers import Forbidden, Missing, Refusal, quoted
 from bot.forges.github_place import Json, Known, Place
 from bot.forges.github_readiness import login
 from bot.forges.github_requests import COMMENT_LINE, OWN_CHECK
@@ -25,6 +26,9 @@ _SIGNS = {True: "✅", False: "❌", None: "⏳"}
 _CALLS_SOMEBODY = re.compile(r"(?:^|\s)@\w", re.MULTILINE)
 _WRITERS = frozenset({"admin", "maintain", "write"})
 _REMEMBERED = 600.0  # seconds for which a person's right to write is not asked for again
+_UNHEARD = 3600.0  # seconds for which no check run is tried where GitHub took none
+
+log = structlog.get_logger(__name__)
 
 
 class Talker:
@@ -37,6 +41,7 @@ class Talker:
         self._fault = fault
         self._writers: TTLCache[str, bool] = TTLCache(1000, _REMEMBERED, timer=wire.budget.clock.monotonic)
         self._dashboard: tuple[int, str] | None = None
+        self._unheard_until = 0.0
 
     # -- comments
 
@@ -114,7 +119,8 @@ class Talker:
     # -- the check run
 
     async def show(self, request: PullRequest, standing: Standing) -> None:
-        if not self._is_app or request.state != "open":
+        clock = self._wire.budget.clock
+        if not self._is_app or request.state != "open" or clock.monotonic() < self._unheard_until:
             return
         title = prose(f"{standing.decision}: {standing.reason}")[:250]
         lines = [f"- {_SIGNS[condition.met]} {prose(condition.text)}" for condition in standing.conditions]
@@ -134,13 +140,19 @@ class Talker:
             "output": {"title": title, "summary": summary[:60_000]},
         }
         path = f"{self._place.rest}/check-runs"
-        async with self._wire.writing(f"{self._place.path} show {request.number}", 1):
-            if there is not None:
-                await self._wire.write("PATCH", f"{path}/{there[0]}", words, again=True)
-                number = there[0]
-            else:
-                number = int((await self._wire.write("POST", path, words | {"head_sha": request.head}))["id"])
-            self._fault("show:written")
+        try:
+            async with self._wire.writing(f"{self._place.path} show {request.number}", 1):
+                if there is not None:
+                    await self._wire.write("PATCH", f"{path}/{there[0]}", words, again=True)
+                    number = there[0]
+                else:
+                    number = int((await self._wire.write("POST", path, words | {"head_sha": request.head}))["id"])
+                self._fault("show:written")
+        except (Forbidden, Missing, Refusal) as error:
+            # Nothing hangs on it: without the right to write checks, everything else is done all the same.
+            log.warning("no check run is written", repository=self._place.path, why=str(error))
+            self._unheard_until = clock.monotonic() + _UNHEARD
+            return
         fresh = known if known is not None and known.head == request.head else Known("", request.head)
         self._place.known[request.number] = replace(fresh, check=(number, digest))
 
