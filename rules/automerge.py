@@ -7,18 +7,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Literal
 
-from rules.merging.values import Method
 from rules.policies.base import UpdateKind
 from rules.schedules import Schedule
 
+Method = Literal["merge", "squash", "rebase", "fast-forward"]
 UPDATE_TYPES: tuple[UpdateKind, ...] = ("patch", "minor", "digest", "build", "pin")
 # Plain git has no protection, no checks and no reviews: there these keys have other defaults.
 GIT_DEFAULTS: Mapping[str, Any] = {"require_protection": False, "no_checks": "merge"}
+
+_PREFERRED: tuple[Method, ...] = ("squash", "merge", "rebase", "fast-forward")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,11 @@ def timeless(rule: Automerge) -> Automerge:
     )
 
 
-def by_word(rule: Automerge | None, *, require_protection: bool = False) -> Automerge:
-    """The rule under which a request lands by a person's word (`merge`). Where a person lands it anyway, neither protection
-    (unless the operator requires it) nor checks have to be there; those that are there count."""
-    return timeless(rule or Automerge(require_protection=require_protection, no_checks="merge"))
+def by_word(rule: Automerge | None, allowed: Sequence[Method] = (), *, require_protection: bool = False) -> Automerge:
+    """The rule under which a request lands by a person's word (`merge`). Where a person lands it anyway, it lands in a way that
+    the repository allows, and neither protection (unless the operator requires it) nor checks have to be there; those that are
+    there count."""
+    if rule is not None:
+        return timeless(rule)
+    method: Method = next((one for one in _PREFERRED if one in allowed), _PREFERRED[0])
+    return timeless(Automerge(method=method, require_protection=require_protection, no_checks="merge"))

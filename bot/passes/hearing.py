@@ -157,7 +157,8 @@ class Hearing:
 
 
 def _by_word(one: Candidate, config: Config) -> Candidate:
-    rule = by_word(one.proposal.automerge, require_protection=config.limits.require_protection)
+    allowed = one.request.readiness.protection.allowed_methods if one.request.readiness else ()
+    rule = by_word(one.proposal.automerge, allowed, require_protection=config.limits.require_protection)
     return replace(one, proposal=replace(one.proposal, automerge=rule))
 
 

@@ -179,3 +179,6 @@ def test_a_persons_word_lifts_time_and_kind_and_nothing_else() -> None:
     assert all(getattr(found, key) == getattr(rule, key) for key in kept)
     assert by_word(None) == replace(by_word(Automerge()), require_protection=False, no_checks="merge")
     assert by_word(None, require_protection=True).require_protection
+    assert [by_word(None, allowed).method for allowed in ((), ("rebase", "merge"), ("fast-forward",))] == [
+        "squash", "merge", "fast-forward",
+    ]  # fmt: skip
