@@ -7,12 +7,11 @@ A member that is not there is an error; `&&` and `||` pass over an error where t
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from rules.ci.cel_values import METHODS, apply, known, number, size, text
+from rules.ci.cel_values import METHODS, apply, known, number, size, text, unquoted
 from rules.ci.cel_values import UNKNOWN as UNKNOWN
 from rules.ci.cel_values import Failed as Failed
 from rules.ci.cel_values import Unsupported as Unsupported
@@ -40,7 +39,7 @@ def evaluate(text: str, names: Mapping[str, Any], functions: Mapping[str, Callab
 
 def literals(text: str) -> tuple[str, ...]:
     """The texts in an expression. Raises Failed."""
-    return tuple(_string(value) for kind, value in _lex(text) if kind == "string")
+    return tuple(unquoted(value) for kind, value in _lex(text) if kind == "string")
 
 
 def _lex(text: str) -> list[tuple[str, str]]:
@@ -55,16 +54,6 @@ def _lex(text: str) -> list[tuple[str, str]]:
         tokens.append((match.lastgroup, match[match.lastgroup]))
         at = match.end()
     return [*tokens, ("end", "")]
-
-
-def _string(text: str) -> str:
-    if text[0] in "rR":
-        quote = 3 if text[1:4] in ("'''", '"""') else 1
-        return text[1 + quote : -quote]
-    try:
-        return str(ast.literal_eval(text))
-    except (ValueError, SyntaxError):
-        raise Failed(f"{text[:20]!r} is not a text") from None
 
 
 class _Parser:
@@ -163,7 +152,7 @@ class _Parser:
         kind, text = self.peek()
         self.at += 1
         if kind == "string":
-            value: Any = _string(text)
+            value: Any = unquoted(text)
             return lambda names: value
         if kind == "number":
             number = float(text.rstrip("u"))

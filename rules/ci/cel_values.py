@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -100,3 +101,24 @@ METHODS: dict[str, Callable[..., Any]] = {
     "size": lambda value: float(len(value)),
     "join": lambda values, glue="": glue.join(values),
 }
+
+_ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.|\Z)", re.DOTALL)
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v"} | {char: char for char in "\\'\"`?"}
+
+
+def unquoted(text: str) -> str:
+    """A text as it is written, without its quotes. Raises Failed."""
+    raw = text[0] in "rR"
+    body = text[1:] if raw else text
+    quote = 3 if body[:3] in ("'''", '"""') else 1
+    inside = body[quote:-quote]
+    return inside if raw else _ESCAPE.sub(_unescaped, inside)
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    said = match[1]
+    if said[0] in "xu" and len(said) > 1:
+        return chr(int(said[1:], 16))
+    if said not in _ESCAPES:
+        raise Failed(f"\\{said} means nothing in a text")
+    return _ESCAPES[said]

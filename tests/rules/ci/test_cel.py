@@ -43,6 +43,8 @@ NAMES = {"body": BODY, "header": {"X-GitHub-Event": ["push"]}}
         ("header['X-GitHub-Event'][0] == 'push'", True),
         ("body.ref.lowerAscii() == body.ref", True),
         ("r'\\d' == '\\\\d'", True),
+        (r"'\x41\u0042' == 'AB'", True),
+        (r"'it\'s' != 'its'", True),
         ("body.repository.full_name == 'acme/shop'", cel.UNKNOWN),
         ("body.repository.full_name == 'acme/shop' && body.n == 4", False),
         ("body.n == 3 || body.repository.full_name == 'acme/shop'", True),
@@ -66,6 +68,7 @@ def test_evaluates(text: str, expected: object) -> None:
         "a b",
         "",
         "1 / 0 == 1",
+        r"'\(' == 'x'",
     ],
 )
 def test_an_error_is_an_error(text: str) -> None:
