@@ -19,6 +19,7 @@ from bot.forges.base import Standing
 from bot.report import Note, Report
 from bot.shelf import Shelf
 from rules.formats.base import Occurrence
+from rules.merging import Condition
 from rules.messages import reasons
 from rules.requests import PullRequest
 from rules.updates import Target
@@ -81,6 +82,8 @@ class Summary:
 
 
 _ADAPTER = TypeAdapter(Summary)
+# Modules of ours name some types for the type checker only.
+_ADAPTER.rebuild(force=True, _types_namespace={**globals(), "Condition": Condition})
 _A_PERSON = Standing("wait", "a person lands it")
 
 
