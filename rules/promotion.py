@@ -26,6 +26,8 @@ from rules.updates import Outcome, Stay, Target, Update
 
 def watched(occurrences: Iterable[Occurrence], config: Config) -> list[Stood]:
     """What stands now in the places that others follow, one for each image in each file; since when is for others to tell."""
+    if not any(rule.choosing.get("policy") == "follow" for rule in config.rules):
+        return []  # nobody follows anybody: the usual case
     places = tuple(occurrences)
     followers = _followers(places, config)
     texts: dict[tuple[str, str], set[str]] = {}
@@ -47,6 +49,8 @@ def upstream(choosing: Choosing, image: str, stood: Iterable[Stood]) -> tuple[St
 def undisturbed(outcomes: Iterable[Outcome], stood: Sequence[Stood], config: Config, now: datetime) -> list[Outcome]:
     """The outcomes, those updates held back that would replace a tag while it soaks for a place that still lacks it."""
     every = tuple(outcomes)
+    if not stood:
+        return list(every)
     places = (one.occurrence for one in every if isinstance(one, Update | Stay))
     followers = _followers(tuple(dict.fromkeys(places)), config)
     return [_undisturbed(one, followers.get(canonical(one.occurrence.image), ()), stood, now) if isinstance(one, Update) else one

@@ -74,7 +74,7 @@ class _Landed:
 def held(reports: Reports, places: Iterable[Occurrence], config: Config) -> list[Hold]:
     """The versions that must not be proposed again where they were reported unhealthy, or taken back by a person's word."""
     found: dict[Hold, None] = {}
-    for place in places:
+    for place in places if reports.healths else ():
         if config.proposing(place.image, place.file, None).rollback == "none":
             continue
         for version, report in _unhealthy(reports, place).items():
