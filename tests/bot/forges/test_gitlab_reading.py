@@ -68,6 +68,18 @@ async def test_a_submodule_or_a_moved_file_is_listed_anew(tmp_path: Path) -> Non
         assert (tree["sub"].mode, tree["sub"].oid, len(tree)) == ("160000", first, 421)
 
 
+async def test_a_comparison_that_tells_no_modes_is_not_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    there = {f"apps/app-{n}.yaml": f"n: {n}\n".encode() for n in range(420)}
+    async with setting(tmp_path, files=there) as gitlab:
+        await gitlab.forge.tree(await gitlab.head())
+        real = gitlab.repo.diff
+        monkeypatch.setattr(
+            gitlab.repo, "diff", lambda *ids: [{k: v for k, v in one.items() if k != "b_mode"} for one in real(*ids)]
+        )
+        gitlab.server.push_as("ada", gitlab.project, "main", {"run": b"x"}, "Executable", mode="100755")
+        assert (await gitlab.forge.tree(await gitlab.head()))["run"].mode == "100755"
+
+
 async def test_a_commit_that_is_not_there(tmp_path: Path) -> None:
     async with setting(tmp_path) as gitlab:
         await gitlab.head()
