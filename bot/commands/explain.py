@@ -22,7 +22,7 @@ from rules.messages import counts, why_not
 from rules.policies import words
 from rules.policies.base import Choice, Choosing
 from rules.promotion import upstream
-from rules.updates import Subject, Trouble, subjects
+from rules.updates import Stay, Subject, Trouble, subjects
 
 _STYLES = {"verdict": "cyan", "reason": "dim"}
 
@@ -63,9 +63,13 @@ def explain(
         raise UsageError(str(error)) from None
     local = Local.at(path, app)
     stock = local.read()
-    cases, troubles = cases_of(reference, stock)
+    cases, stays, troubles = cases_of(reference, stock)
     for trouble in troubles:
         complain(local.shown(trouble))
+    for stay in () if json else stays:
+        place = stay.occurrence
+        at = f" at {place.tag}" if place.tag else ""
+        say(f"{local.shown(place.file)}:{place.line}: {place.image}{at} stays ({stay.reason})")
     answers = asyncio.run(_ask(local, stock, cases))
     status = FAILED if troubles else DONE
     for case, answer in zip(cases, answers, strict=True):
@@ -79,18 +83,20 @@ def explain(
     return status
 
 
-def cases_of(reference: ImageRef, stock: Stock) -> tuple[list[Case], list[str]]:
-    """The questions: one for each way in which the image is chosen in the checkout, and what could not be read."""
+def cases_of(reference: ImageRef, stock: Stock) -> tuple[list[Case], list[Stay], list[str]]:
+    """The questions: one for each way in which the image is chosen in the checkout; the places that no registry is asked for; and
+    what could not be read."""
     mine = [place for place in stock.occurrences if canonical(place.image) == reference.canonical]
     asked, answered = subjects(mine, stock.config, stock.flux)
     troubles = [f"{one.file}:{one.line}: {one.reason}" for one in answered if isinstance(one, Trouble)]
     troubles += [f"{one.file}{f':{one.line}' if one.line else ''}: {one.reason}" for one in stock.unread if not one.skipped]
+    stays = [one for one in answered if isinstance(one, Stay) and reference.tag in (None, one.occurrence.tag)]
     cases = [_case(subject) for subject in asked]
     if reference.tag is None and reference.digest is None:
-        return cases or [_nowhere(reference, stock)], troubles
+        return cases or [_nowhere(reference, stock)], stays, troubles
     there = [case for case in cases if case.tag == reference.tag and reference.digest in (None, case.digest)]
     as_if = [replace(case, tag=reference.tag, digest=reference.digest) for case in cases]
-    return there or list({case.choosing: case for case in as_if}.values()) or [_nowhere(reference, stock)], troubles
+    return there or list({case.choosing: case for case in as_if}.values()) or [_nowhere(reference, stock)], stays, troubles
 
 
 def _case(subject: Subject) -> Case:

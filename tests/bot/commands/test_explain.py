@@ -68,6 +68,15 @@ async def test_plain_lines_in_a_pipe(desk: Desk, registry: DemoRegistry) -> None
     assert any(line.startswith("1.4.1\tchosen\t") for line in done.lines)
 
 
+async def test_places_that_ask_no_registry_say_why(desk: Desk, registry: DemoRegistry) -> None:
+    text = pod(f"{registry.host}/acme/web:1.4.0").replace("1.4.0", '1.4.0   # {"$imagepolicy": "flux-system:web"}')
+    desk.put({"a.yaml": pod(f"{registry.host}/acme/web:1.4.0"), "b.yaml": text})
+    done = await desk.run("explain", f"{registry.host}/acme/web")
+    reason = "Flux's marker beside it names the ImagePolicy flux-system:web, which is not in this repository"
+    assert done.lines[0] == f"b.yaml:7: {registry.host}/acme/web at 1.4.0 stays ({reason})"
+    assert len((await desk.run("explain", f"{registry.host}/acme/web", "--json")).rows) == 1
+
+
 async def test_trouble_and_wrong_usage(desk: Desk, registry: DemoRegistry) -> None:
     done = await desk.run("explain", f"{registry.host}/acme/nothing:1.0")
     assert (done.status, done.out) == (1, b"")
