@@ -28,7 +28,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.servers.github.graph import Graph
-from tests.servers.github.rest import Answer, Handler, Redirect, Rest
+from tests.servers.github.rest import Rest
+from tests.servers.github.rest_base import Answer, Handler, Redirect
 from tests.servers.github.world import Repo, Viewer, World
 
 PERMISSIONS = {"contents": "write", "pull_requests": "write", "issues": "write", "checks": "write", "administration": "read"}
