@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
-from rules.merging import Condition, Method, Protection
-from rules.plan import PullRequest
-from rules.proposals import Message, Proposal
+if TYPE_CHECKING:  # settings and addresses need no more than the errors
+    from rules.merging import Condition, Method, Protection
+    from rules.plan import PullRequest
+    from rules.proposals import Message, Proposal
 
 ForgeKind = Literal["github", "gitlab", "git"]
 

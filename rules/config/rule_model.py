@@ -15,7 +15,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from rules import policies
-from rules.automerge import UPDATE_TYPES, Automerge
+from rules.automerge import UPDATE_TYPES, Automerge, Method
 from rules.config.fields import (
     Count,
     Duration,
@@ -36,7 +36,6 @@ from rules.config.fields import (
 )
 from rules.config.tree import Path
 from rules.findings import one_of
-from rules.merging.values import Method
 from rules.policies.base import Choosing, Follow, Step, UpdateKind
 
 PolicyName = Literal["auto", "semver", "alphabetical", "numerical", "newest", "digest", "follow", "none"]
@@ -216,7 +215,9 @@ class RuleModel(Table):
     delivery: Annotated[Literal["request", "push"], Word] | None = Field(
         None, description="push: straight to the branch, without a request."
     )
-    batch: Flag | None = Field(None, description="true: with `delivery: push`, what is due in independent files goes into one commit.")
+    batch: Flag | None = Field(
+        None, description="true: with `delivery: push`, what is due in independent files goes into one commit."
+    )
     priority: Whole | None = Field(None, description="A higher one is opened and landed first.")
     automerge: Annotated[AutomergeModel | None, BeforeValidator(_automerge), OrFlag()] = Field(
         None, description="Whether and when a request lands by itself."

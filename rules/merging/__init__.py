@@ -9,6 +9,7 @@ One table (`deciding.STEPS`) holds all conditions in their order; the modules be
 
 from __future__ import annotations
 
+from rules.automerge import Method
 from rules.merging.deciding import conditions, decide
 from rules.merging.facts import Attempts, Facts, Platform, RequestFacts, UpdateFacts, facts_of
 from rules.merging.values import (
@@ -18,7 +19,6 @@ from rules.merging.values import (
     Condition,
     Merge,
     MergeDecision,
-    Method,
     Protection,
     Readiness,
     RequiredCheck,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-Method = Literal["merge", "squash", "rebase", "fast-forward"]
+from rules.automerge import Method
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,6 @@ from typing import TYPE_CHECKING
 
 from rules import durations
 from rules.images import canonical
-from rules.merging.values import Condition
 from rules.messages.escaping import code, prose
 from rules.messages.headlines import name, short
 from rules.messages.reasons import counts, nearest, why, why_not
@@ -33,6 +32,7 @@ from rules.streams import PUSH
 from rules.updates import Stay, Update
 
 if TYPE_CHECKING:  # a proposal's words are made while it is made
+    from rules.merging.values import Condition
     from rules.proposals import Proposal
 
 LIMIT = 60_000  # characters: GitHub takes 65,536
