@@ -16,12 +16,14 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
+from bot import orders
 from bot.ledger import Ledger
 from bot.looking import Memory, Terms
 from bot.passes import Tools, one_pass
 from bot.report import Report
 from rules.images import canonical
 from rules.plan import PullRequest
+from rules.rollbacks import Health
 from tests.bot.passes.small import HOST, Registry, pod
 from tests.servers.memory_forge import LOGIN, NOON, MemoryForge
 
@@ -35,6 +37,11 @@ RULES = {
     "promotion": (
         "rules:\n  - {match: {paths: ['dev/**']}, automerge: true}\n"
         "  - {match: {paths: ['prod/**']}, policy: follow, follow: {from: 'dev/**', soak: 2h}}\n"
+    ),
+    "straight": "rules: [{match: {paths: ['dev/**']}, delivery: push, batch: true}]\n",
+    "going back": (
+        "rules:\n  - {match: {paths: ['dev/**']}, automerge: true, rollback: auto}\n"
+        "  - {match: {paths: ['prod/**']}, rollback: propose}\n"
     ),
     "limits": "pull_requests: {limit: 2, hourly: 1}\nrules: [{match: {paths: ['dev/**']}, automerge: true, priority: 3}]\n",
 }
@@ -106,6 +113,13 @@ class Life(RuleBasedStateMachine):
         else:
             self.down[image] = self.registry.tags_of[image]
             self.registry.tags_of[image] = None
+
+    @rule(path=st.sampled_from(sorted(FILES)), well=st.booleans())
+    def a_watcher_reports(self, path: str, well: bool) -> None:
+        """How the images of a file are, by their tags of now."""
+        if path not in self.broken:
+            healths = [Health(f"{HOST}/{image}:{tag}", path, well, "", self.now) for image, tag in stands(self.forge.text(path))]
+            self.loop.run_until_complete(orders.report(self.ledger, self.forge.name, *healths))
 
     @rule(minutes=st.sampled_from([1, 20, 60, 180]))
     def time_goes_by(self, minutes: int) -> None:
