@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Literal
@@ -66,6 +66,11 @@ class Automerge:
         return self.automerge and kind is not None and kind in self.update_types
 
 
+def preferred(allowed: Collection[Method]) -> Method:
+    """The method where none is named: `squash` where that is allowed, or where nothing is."""
+    return next((one for one in _PREFERRED if one in allowed), _PREFERRED[0])
+
+
 def timeless(rule: Automerge) -> Automerge:
     """The rule without its conditions of time and kind: for what goes back (`rollback: auto`), and for a person's word."""
     return replace(
@@ -85,5 +90,4 @@ def by_word(rule: Automerge | None, allowed: Sequence[Method] = (), *, require_p
     there count."""
     if rule is not None:
         return timeless(rule)
-    method: Method = next((one for one in _PREFERRED if one in allowed), _PREFERRED[0])
-    return timeless(Automerge(method=method, require_protection=require_protection, no_checks="merge"))
+    return timeless(Automerge(method=preferred(allowed), require_protection=require_protection, no_checks="merge"))

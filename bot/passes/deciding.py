@@ -114,7 +114,10 @@ class Decider:
         entries = {path: view.entries[path] for path in paths}
         contents = await self.memory.contents(self.forge, {entry.oid for entry in entries.values()})
         files = {path: Source(entry.mode, entry.oid, contents[entry.oid]) for path, entry in entries.items()}
-        return Ground(view.base, files, seen.config, rewrite, self.forge.kind, apart(seen.look.requests))
+        project = seen.look.project
+        demanded = project.protections.get(view.base)
+        config = seen.config.landing_by(demanded.allowed_methods if demanded else project.allowed_methods)
+        return Ground(view.base, files, config, rewrite, self.forge.kind, apart(seen.look.requests))
 
     async def _since(self, wishes: Iterable[Wishes], seen: Seen) -> dict[str, datetime]:
         """Since when each proposal waits, by the key of its stream; asked only where not all of them may be opened."""

@@ -7,13 +7,13 @@ which tag is next. The operator's limits are laid over the answer: the stricter 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Literal
 
 from rules import globs, titles
-from rules.automerge import GIT_DEFAULTS, Automerge
+from rules.automerge import GIT_DEFAULTS, Automerge, Method, preferred
 from rules.findings import Finding
 from rules.freezes import Freeze
 from rules.policies.base import Choosing, Step, UpdateKind
@@ -69,6 +69,12 @@ class Landing:
         if forge != "git":
             return self.automerge
         return replace(self.automerge, **{key: value for key, value in GIT_DEFAULTS.items() if key not in self.said})
+
+    def by(self, allowed: Collection[Method]) -> Landing:
+        """The same by a method that a repository allows, where the rule names none."""
+        if "method" in self.said:
+            return self
+        return replace(self, automerge=replace(self.automerge, method=preferred(allowed)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +198,11 @@ class Config:
             min_pr_age=max(found.min_pr_age, self.limits.min_pr_age),
             require_protection=found.require_protection or self.limits.require_protection,
         )
+
+    def landing_by(self, allowed: Collection[Method]) -> Config:
+        """The same where a repository allows these methods to land: a rule that names none takes the first of `squash`, `merge`,
+        `rebase` and `fast-forward` that is among them."""
+        return replace(self, rules=tuple(replace(one, landing=one.landing and one.landing.by(allowed)) for one in self.rules))
 
     def _rules(self, image: str, path: str) -> Iterator[Rule]:
         return (rule for rule in self.rules if rule.match.place(image, path))

@@ -223,6 +223,22 @@ def test_automerge_has_other_defaults_on_plain_git_unless_they_are_said() -> Non
 
 
 @pytest.mark.parametrize(
+    ("rule", "allowed", "method"),
+    [
+        ("true", ["merge", "squash", "rebase"], "squash"),
+        ("true", ["rebase", "merge"], "merge"),
+        ("{min_pr_age: 1h}", ["fast-forward"], "fast-forward"),
+        ("true", [], "squash"),
+        ("{method: squash}", ["merge"], "squash"),
+    ],
+)
+def test_a_rule_that_names_no_method_lands_as_the_repository_allows(rule: str, allowed: list[Any], method: str) -> None:
+    found = config(f"rules: [{{automerge: {rule}}}, {{labels: [images]}}]").landing_by(allowed).landing(WEB, "a", "patch")
+    assert found is not None
+    assert found.method == method
+
+
+@pytest.mark.parametrize(
     ("rules", "age"),
     [
         ("[{automerge: true}]", timedelta(0)),
