@@ -17,6 +17,15 @@ Json = Mapping[str, Any]
 
 # While GitLab looks, what it says of conflicts is what it found the last time.
 _LOOKING = frozenset({"unchecked", "checking", "preparing"})
+# What GitLab said before it went into detail: of conflicts only, so all else is for us to see, and for the merge call to refuse.
+_BEFORE_15_6 = {
+    "can_be_merged": "mergeable",
+    "cannot_be_merged": "conflict",
+    "unchecked": "unchecked",
+    "checking": "checking",
+    "cannot_be_merged_recheck": "checking",
+    "cannot_be_merged_rechecking": "checking",
+}
 _WAITED_FOR = frozenset({"unreviewed", "review_started"})
 
 
@@ -56,7 +65,7 @@ def protection(project: Json, branch: Json | None) -> Protection:
 def readiness(answers: Answers, base: Protection) -> Readiness:
     """The readiness of a merge request, onto a branch that demands `base`."""
     request, approvals = answers.request, answers.approvals or {}
-    status = request.get("detailed_merge_status")
+    status = request.get("detailed_merge_status") or _BEFORE_15_6.get(str(request.get("merge_status")))
     can_merge = (request.get("user") or {}).get("can_merge")
     pipelines_read = answers.pipelines is not None or "head_pipeline" in request
     required = approvals.get("approvals_required") or 0
