@@ -13,10 +13,11 @@ from typing import assert_never
 
 from bot import orders
 from bot.acting import Hands
-from bot.forges.base import Comment, ForgeError, Look
+from bot.forges.base import Comment, Denied, ForgeError, Limited, Look
 from bot.ledger import Event, EventKind, Hold, Ledger
 from bot.passes.deciding import Decided
 from bot.passes.landing import Candidate, Verdict
+from bot.report import Kind
 from rules import commands
 from rules.automerge import by_word
 from rules.commands import Allow, Answer, Command, Keep, Land, Lift, Rewrite, Rollback, TakeBack, Why
@@ -64,8 +65,12 @@ class Hearing:
                 continue
             try:
                 comments = await self.hands.forge.comments(request)
+            except Limited:
+                raise
             except ForgeError as error:
-                self.hands.report.add("trouble", f"!{request.number}", f"its comments could not be read: {error}")
+                # Without the right to read comments nobody is heard; everything else goes on as it should.
+                kind: Kind = "left" if isinstance(error, Denied) else "trouble"
+                self.hands.report.add(kind, f"!{request.number}", f"its comments could not be read: {error}")
                 continue
             if comments:
                 await self._hear(request, comments, ("tagboat", look.login))

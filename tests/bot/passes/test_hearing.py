@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from bot import orders
+from bot.forges.base import Comment, Denied, ForgeError, Limited, Unreachable
 from rules.rollbacks import Health
 from tests.bot.passes.small import HOST, Small, pod
 
@@ -146,6 +147,20 @@ async def test_what_is_not_understood_is_answered_once() -> None:
     await here.run()
     assert "`mrege` is not understood. did you mean 'merge'?" in here.forge.notes[1]
     assert here.forge.writes.count("comment") == 1
+
+
+@pytest.mark.parametrize(("error", "failed"), [(Denied("403"), False), (Unreachable("time-out"), True), (Limited("429"), True)])
+async def test_comments_that_cannot_be_read_stop_nothing_else(error: ForgeError, failed: bool) -> None:
+    here = await small()
+
+    async def broken(request: object, since: object = None) -> list[Comment]:
+        raise error
+
+    here.forge.comments = broken  # type: ignore[method-assign, assignment]
+    here.registry.tags_of["web"] = [*TAGS["web"], "1.4.3"]
+    report = await here.run()
+    assert report.failed is failed
+    assert ("1.4.3" in here.forge.requests[1].title) is not isinstance(error, Limited)
 
 
 async def test_observing_hears_nothing() -> None:
