@@ -174,7 +174,8 @@ class Looker:
         requests: dict[int, PullRequest] = {}
         known: dict[int, Known] = {}
         for number, node in nodes.items():
-            if number in listed and node.get("state") == "OPEN" and is_ours(node, place.us):
+            # Right after it was opened a list may not have it yet; asked for by number it is there.
+            if node.get("state") == "OPEN" and may_be_ours(node, place.us) and is_ours(node, place.us):
                 if "commits" in node and node.get("latestOpinionatedReviews") is None:
                     node = {**node, "latestOpinionatedReviews": await reviews_by_rest(self._wire, place.rest, number)}
                 demand = demands.get(str(node.get("baseRefName")))

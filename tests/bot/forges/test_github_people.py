@@ -12,6 +12,7 @@ import pytest
 from bot.forges.base import Denied, Landing, Moved, NotLanded
 from rules.requests import PullRequest
 from tests.bot.forges.github_world import BRANCH, LANDING, World, head_of, wish, world
+from tests.servers.github.graph import Graph
 
 
 @pytest.fixture
@@ -123,6 +124,15 @@ async def test_ended_requests_are_remembered_past_those_of_others(w: World) -> N
         assert [one.number for one in look.requests] == ([1] if look.login == "tagboat[bot]" else [])
         again = await forge.look()
         assert again.requests == look.requests
+
+
+async def test_a_list_that_lags_behind_loses_no_request(w: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    forge = await w.installed()
+    await forge.look()
+    await forge.open(wish(), await head_of(forge))
+    real = Graph._pulls
+    monkeypatch.setattr(Graph, "_pulls", lambda *said, **more: real(*said, **more) | {"nodes": []})
+    assert [(one.number, one.state) for one in (await forge.look()).requests] == [(1, "open")]
 
 
 async def test_requests_of_others_are_not_ours(w: World) -> None:
