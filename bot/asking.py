@@ -13,7 +13,7 @@ from pathlib import Path
 from bot.app import App, Berth, is_named
 from bot.forges.base import ForgeError
 from bot.looking import NoConfig, Seen, look
-from bot.terminal import UsageError, complain
+from bot.terminal import UsageError, complain, nothing_listed
 from rules.config import ConfigError
 from rules.findings import did_you_mean
 from rules.images import BadReference, ImageRef, canonical
@@ -38,7 +38,7 @@ async def opened(app: Path | None) -> AsyncIterator[App]:
 
     settings = load(app, os.environ)
     if not settings.forges:
-        raise UsageError(f"{settings.file or 'app.yaml'}: no `forges` are listed, so there is nothing to do")
+        raise UsageError(nothing_listed(settings.file))
     async with await App.open(settings) as made:
         yield made
 

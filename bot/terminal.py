@@ -31,6 +31,13 @@ class Advance(Protocol):
     def __call__(self, done: int, total: int) -> None: ...
 
 
+def nothing_listed(file: object) -> str:
+    """What to say where the server's settings name no repository; `file` is None where there is no file of settings."""
+    if file is None:
+        return "there is no app.yaml in this folder: `--app` says where it is, docs/settings.md what stands in it"
+    return f"{file}: no `forges` are listed, so there is nothing to do"
+
+
 def plain(text: object) -> str:
     """Text from outside, without control characters: a file name or tag must not drive the reader's terminal."""
     return str(text).translate(_CONTROL)

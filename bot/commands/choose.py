@@ -83,6 +83,10 @@ def choose(
     known = read(sys.stdin.buffer)
     question = Question(choosing, tag or None, tuple(known), datetime.now(UTC), current_digest=digest or None, known=known)
     choice = _answer(question)
+    if choice.chosen is None and question.current_digest is not None and name != "none":
+        # As in a file: what stands there at a digest follows its tag, where nothing newer is to be had.
+        pinned = _answer(replace(question, choosing=replace(choosing, policy="digest")))
+        choice = pinned if pinned.chosen is not None else choice
     if json:
         candidates = [
             {"tag": judged.tag, "verdict": judged.verdict.value, "reason": words.of_candidate(judged)}

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from bot.report import Note, Report
-from bot.terminal import DONE, FAILED, UsageError, coloured, complain, plain, progress, say, say_json
+from bot.terminal import DONE, FAILED, UsageError, coloured, complain, nothing_listed, plain, progress, say, say_json
 
 STYLES = {
     "opened": "green", "refreshed": "green", "landed": "bold green", "pushed": "bold green", "closed": "yellow",
@@ -38,7 +38,7 @@ def run(*, app: Path | None = None, repo: Annotated[Sequence[str], Parameter(neg
     logs.configure()
     settings = load(app, os.environ)
     if not settings.forges:
-        raise UsageError(f"{settings.file or 'app.yaml'}: no `forges` are listed, so there is nothing to do")
+        raise UsageError(nothing_listed(settings.file))
     reports = asyncio.run(_all(settings, repo, json))
     if not json:
         summary(reports)

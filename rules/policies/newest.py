@@ -63,7 +63,8 @@ class _Race:
         found.sort(reverse=True)
         kind: UpdateKind | None = "build" if self.here is not None else None
         entrants = [Entrant(tag, kind) for _, tag in found]
-        return Field(entrants, (f"{self.why}-newest", ""), (f"{self.why}-none-later", self.current or ""), self.judge)
+        nothing = (f"{self.why}-none-later", self.current) if self.current is not None else ("nothing-competes", "")
+        return Field(entrants, (f"{self.why}-newest", ""), nothing, self.judge)
 
     def judge(self, tag: str) -> Ruling:
         if (refusal := self.entry.refusal(tag)) is not None:

@@ -42,7 +42,8 @@ class _Ordered:
         found.sort(key=itemgetter(0), reverse=not self.descending)
         entrants = Entrants([(tag, tag) for _, tag in found], self._kind)
         order = "first" if self.descending else "last"
-        return Field(entrants, (f"order-{order}", ""), (f"nothing-beyond-{order}", self.current or ""), self.judge)
+        nothing = (f"nothing-beyond-{order}", self.current) if self.current is not None else ("nothing-competes", "")
+        return Field(entrants, (f"order-{order}", ""), nothing, self.judge)
 
     def judge(self, tag: str) -> Ruling:
         if (refusal := self.entry.refusal(tag)) is not None:

@@ -75,8 +75,9 @@ def test_the_tag_is_printed(shell: Shell, arguments: list[str], given: str, expe
     [
         ([], LISTED, "no tag stands there"),
         (["--current", ""], LISTED, "no tag stands there"),
-        (["--current", "1.3.0"], LISTED, "nothing newer is there of the kind 1.x; 2.0.0 is the next major"),
-        (["--current", "2.0.0"], LISTED, "nothing newer is there"),
+        (["--current", "1.3.0"], LISTED, "nothing newer of its kind (1.x) is there; 2.0.0 is the next major"),
+        (["--current", "2.0.0"], LISTED, "nothing newer of its kind (2.x) is there"),
+        (["--policy", "alphabetical"], "", "there is no tag to choose from"),
         (["--current", "latest"], LISTED, "latest is a name that moves"),
         (["--policy", "none", "--current", "1.2.3"], LISTED, "policy: none"),
         (["--policy", "semver", "--range", "^3"], LISTED, "no tag is a version in ^3"),
@@ -208,6 +209,10 @@ def test_a_digest_is_followed(shell: Shell) -> None:
     assert shell(given, "--policy", "digest", "--current", "latest")[:2] == (0, "latest\n")
     assert shell(given, "--policy", "digest", "--current", f"latest@{OTHER}")[0] == 3
     assert shell("latest\n", "--policy", "digest", "--current", f"latest@{DIGEST}")[0] == 3
+    # As in a file: what stands there at a digest follows it under every policy, unless something newer is there.
+    assert shell(given, "--current", f"latest@{DIGEST}")[:2] == (0, "latest\n")
+    assert shell(given, "--current", f"latest@{OTHER}")[0] == 3
+    assert shell(given, "--policy", "none", "--current", f"latest@{DIGEST}")[0] == 3
     assert [one["verdict"] for one in shell.json(given, "--policy", "digest", "--current", "latest")["candidates"]] == [
         "chosen", "filtered",
     ]  # fmt: skip

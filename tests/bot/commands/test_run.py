@@ -99,3 +99,4 @@ async def test_wrong_settings(desk: Desk, text: str, words: str) -> None:
 async def test_no_settings_at_all(desk: Desk) -> None:
     done = await desk.run("run")
     assert done.status == 2
+    assert "there is no app.yaml in this folder" in done.err

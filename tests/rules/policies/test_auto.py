@@ -150,9 +150,9 @@ def test_every_candidate_says_why() -> None:
     [
         (None, {}, "no tag stands there"),
         ("latest", {}, "latest is a name that moves, and names have no successor; pin it to its digest to follow it"),
-        ("1.2.3", {}, "nothing newer is there of the kind 1.x"),
-        ("v2", {}, "nothing newer is there of the kind version"),
-        ("main-41", {}, "nothing newer is there of the kind build"),
+        ("1.2.3", {}, "nothing newer of its kind (1.x) is there"),
+        ("v2", {}, "nothing newer of its kind (version) is there"),
+        ("main-41", {}, "nothing newer of its kind (build) is there"),
         ("x", {"tags": "^y", "extract": "$0"}, "what stands there does not match ^y, so nothing of it can be ordered"),
         ("1.2.3", {"policy": "none"}, "a rule leaves it alone (policy: none)"),
         ("1.2.3", {"range": "^^1"}, "'^^' is no operator: write ^"),
