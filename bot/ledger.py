@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeVar
 from sqlalchemy import MetaData, Table, delete, event, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from bot import ledger_tables as tables
@@ -132,18 +132,29 @@ class Ledger:
 
     async def first_seen(self, image: str, tags: Iterable[tuple[str, str | None]], now: datetime) -> dict[str, datetime]:
         """When each `(tag, digest)` of an image was first seen; those that are new are seen `now`, and remembered so."""
-        wanted = {(tag, digest or "") for tag, digest in tags}
         async with self.writing() as connection:
-            names = sorted({tag for tag, _ in wanted})
-            known: dict[tuple[str, str], datetime] = {}
-            for some in _chunks(names):
-                query = select(tables.sights.c.tag, tables.sights.c.digest, tables.sights.c.first_seen).where(
-                    tables.sights.c.image == image, tables.sights.c.tag.in_(some)
-                )
-                known |= {(tag, digest): at for tag, digest, at in await connection.execute(query)}
-            fresh = [{"image": image, "tag": t, "digest": d, "first_seen": now} for t, d in sorted(wanted - known.keys())]
-            for some_rows in _chunks(fresh):
-                await connection.execute(self.insert_new(tables.sights).values(list(some_rows)))
+            return await self._first_seen(connection, image, tags, now)
+
+    async def sighted(self, tags: Mapping[str, Iterable[str]], now: datetime) -> None:
+        """Remember tags of several images that are seen `now`, unless they were seen before."""
+        async with self.writing() as connection:
+            for image, some in sorted(tags.items()):
+                await self._first_seen(connection, image, [(tag, None) for tag in some], now)
+
+    async def _first_seen(
+        self, connection: AsyncConnection, image: str, tags: Iterable[tuple[str, str | None]], now: datetime
+    ) -> dict[str, datetime]:
+        wanted = {(tag, digest or "") for tag, digest in tags}
+        names = sorted({tag for tag, _ in wanted})
+        known: dict[tuple[str, str], datetime] = {}
+        for some in _chunks(names):
+            query = select(tables.sights.c.tag, tables.sights.c.digest, tables.sights.c.first_seen).where(
+                tables.sights.c.image == image, tables.sights.c.tag.in_(some)
+            )
+            known |= {(tag, digest): at for tag, digest, at in await connection.execute(query)}
+        fresh = [{"image": image, "tag": t, "digest": d, "first_seen": now} for t, d in sorted(wanted - known.keys())]
+        for some_rows in _chunks(fresh):
+            await connection.execute(self.insert_new(tables.sights).values(list(some_rows)))
         return {tag: known.get((tag, digest), now) for tag, digest in wanted}
 
     async def sights(self, image: str) -> dict[str, datetime]:

@@ -157,7 +157,7 @@ class Service:
         begun = self.app.clock()
         with structlog.contextvars.bound_contextvars(repository=berth.name, why=why, pass_id=secrets.token_hex(4)):
             with self.metrics.duration.time():
-                report = await self.app.one(berth, self._listings(begun))
+                report = await self.app.one(berth, await self._listings(repository, begun))
             outcome = Outcome(report.wake, not report.changed, report.failed)
             try:
                 await self._note(repository, berth, report)
@@ -175,8 +175,15 @@ class Service:
             await self.refresh()
         return self.berths.get(repository)
 
-    def _listings(self, now: datetime) -> FreshListings:
-        return FreshListings(self.app.registries, self.notebook, now - self.app.settings.scan_every, self._shared)
+    async def _listings(self, repository: str, now: datetime) -> FreshListings:
+        """The registries for one pass, with the marks of the images that stood there last, read at once."""
+        made = FreshListings(self.app.registries, self.notebook, now - self.app.settings.scan_every, self._shared)
+        try:
+            known = await self.summaries.one(repository)
+            await made.prepare({canonical(place.image) for place in known.places} if known else ())
+        except LedgerError as error:
+            log.error("marks are not read at once", why=str(error))
+        return made
 
     async def _note(self, repository: str, berth: Berth, report: Report) -> None:
         """Write down what a pass found, and tell people. Raises LedgerError."""
@@ -184,22 +191,21 @@ class Service:
         # A pass that saw nothing could not look: what was known stays.
         if images or not report.failed:
             await self.notebook.stands(repository, images)
-        before = (await self.summaries.current()).get(repository)
+        before = await self.summaries.one(repository)
         await keep(self.shelf, summary(repository, berth.forge.kind, report, self.app.clock(), before))
         await self._sighted(report)
         await self.messenger.tell(report)
 
     async def _sighted(self, report: Report) -> None:
         """Remember when the tags that stand somewhere, or are to, were first seen: the dashboard tells days by that."""
-        tags: dict[str, set[tuple[str, str | None]]] = {}
+        tags: dict[str, set[str]] = {}
         for place in report.places:
             if place.tag is not None:
-                tags.setdefault(canonical(place.image), set()).add((place.tag, None))
+                tags.setdefault(canonical(place.image), set()).add(place.tag)
         for update in (one for wish in report.wishes for proposal in wish.proposals for one in proposal.updates):
             if update.target.tag is not None:
-                tags.setdefault(canonical(update.occurrence.image), set()).add((update.target.tag, None))
-        for image, some in tags.items():
-            await self.app.ledger.first_seen(image, some, self.app.clock())
+                tags.setdefault(canonical(update.occurrence.image), set()).add(update.target.tag)
+        await self.app.ledger.sighted(tags, self.app.clock())
 
     def _count(self, report: Report, lag: float) -> None:
         self.metrics.lag.observe(max(lag, 0.0))

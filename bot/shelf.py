@@ -160,6 +160,13 @@ class Shelf:
         async with self._ledger.writing() as connection:
             await connection.execute(added.on_conflict_do_update(index_elements=["repository"], set_=row))
 
+    async def summary(self, repository: str) -> bytes | None:
+        """What the last pass over one repository found."""
+        query = select(_summaries.c.content).where(_summaries.c.repository == repository)
+        async with self._ledger.reading() as connection:
+            content = (await connection.execute(query)).scalar_one_or_none()
+        return None if content is None else zlib.decompress(content)
+
     async def summaries(self, known: Mapping[str, float]) -> tuple[dict[str, tuple[float, bytes]], set[str]]:
         """The summaries that are not `known` in this version, and the names of all."""
         found: dict[str, tuple[float, bytes]] = {}

@@ -109,6 +109,14 @@ class Summaries:
         self._shelf = shelf
         self._known: dict[str, tuple[float, Summary]] = {}
 
+    async def one(self, key: str) -> Summary | None:
+        """That of one repository. May raise LedgerError."""
+        content = await self._shelf.summary(key)
+        try:
+            return None if content is None else _ADAPTER.validate_json(content)
+        except ValidationError:
+            return None
+
     async def current(self) -> Mapping[str, Summary]:
         """Every summary by key. May raise LedgerError."""
         fresh, names = await self._shelf.summaries({key: version for key, (version, _) in self._known.items()})
