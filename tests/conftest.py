@@ -7,8 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.servers.postgres import PROGRAMS, Postgres, postgres
+
+# How long an example takes says more of the machine than of the code.
+settings.register_profile("tagboat", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tagboat")
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
