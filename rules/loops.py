@@ -171,7 +171,12 @@ def _would(loops: Sequence[Outcome]) -> str:
     sign = f" ({evidence.sign})" if evidence is not None else ""
     sure = "would" if evidence is not None and evidence.answer == "yes" and one.start.answer == "yes" else "may"
     more = f", and {len(loops) - 1} more" if len(loops) > 1 else ""
-    return f"{one.pipeline.name} in {one.pipeline.file} {sure} build the image again{sign}{more}"
+    return f"{_place(one)} {sure} build the image again{sign}{more}"
+
+
+def _place(one: Outcome) -> str:
+    name, file = one.pipeline.name, one.pipeline.file
+    return file if name == file else f"{name} in {file}"
 
 
 def _tags(world: World, marking: Marking) -> str:
@@ -194,8 +199,7 @@ def _why_not_started(world: World, situation: Situation, before: Sequence[Outcom
     for one in before:
         for job in one.pipeline.jobs:
             if any(world.ground.builds(job, image).answer == "yes" for image in situation.images):
-                place = f"{one.pipeline.name} in {one.pipeline.file}"
-                return f"{place} builds it, and this change does not start that: {one.start.reason}"
+                return f"{_place(one)} builds it, and this change does not start that: {one.start.reason}"
     return _why_none(world)
 
 
@@ -222,7 +226,7 @@ def suspect(situation: Situation) -> str | None:
     world = World.of(situation)
     played = world.relevant(situation.images).landing(situation, "push", Marking(None, ""))
     loops = sorted((one for one in played if one.loop), key=lambda one: one.start.answer != "yes")
-    return f"{loops[0].pipeline.name} in {loops[0].pipeline.file}" if loops else None
+    return _place(loops[0]) if loops else None
 
 
 def made_here(situation: Situation) -> bool | None:

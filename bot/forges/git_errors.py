@@ -56,6 +56,7 @@ _BROKEN = re.compile(
 _LOST_RACE = re.compile(
     r"stale info|fetch first|already exists|incorrect old value|but expected|cannot lock ref|failed to update ref|unable to lock"
 )
+_ECHO = re.compile(r"remote: error: hook declined to update ")  # git's own, beside the words of the hook
 _IN_THE_WAY = re.compile(r"' exists; cannot create|cannot lock ref '.*': there is a non-empty directory|is a directory")
 
 
@@ -87,7 +88,7 @@ def push_trouble(name: str, doing: str, report: str, stderr: str, redact: Redact
         return Moved(f"{name}: {doing}: somebody moved a branch meanwhile")
     if reasons:
         reason = re.sub(r"\A\[.*?\] \((.*)\)\Z", r"\1", reasons[0])
-        theirs = "\n".join(line for line in stderr.splitlines() if line.startswith("remote: "))
+        theirs = "\n".join(line for line in stderr.splitlines() if line.startswith("remote: ") and not _ECHO.match(line))
         return Refused(f"{redact(reason)}: {telling(theirs, redact)}" if theirs else redact(reason))
     return network_trouble(name, doing, stderr, redact)
 
