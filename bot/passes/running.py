@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import assert_never
 
 from bot.acting import Hands
@@ -19,12 +19,13 @@ from bot.passes.hearing import Hearing
 from bot.passes.landing import Candidate, Lander, Verdict, conflicting
 from bot.passes.reviewing import review
 from bot.passes.splitting import split_red
+from bot.passes.telling import told
 from bot.passes.tools import Tools
 from bot.report import Report, lasting
 from rules.merging import Block, Merge, Skip, UpdateBranch, Wait
 from rules.messages import left_to_you
 from rules.messages.dashboard import dashboard
-from rules.plan import Close, Leave, Open, Refresh
+from rules.plan import Action, Close, Leave, Open, Refresh
 from rules.proposals import Proposal, Wishes
 from rules.requests import PullRequest, Push
 from rules.streams import Stream
@@ -74,7 +75,10 @@ class Pass:
         template = decided.seen.config.commits.title
         if await pushing.push(self._hands, due, decided.heads, decided.markers, self._tools.mode, template):
             return True
-        written = await self._hands.carry_out(decided.actions, decided.heads)
+        actions: Sequence[Action] = decided.actions
+        if self._tools.mode != "observe":
+            actions = await told(self._tools.listings, self._forge.name, actions)
+        written = await self._hands.carry_out(actions, decided.heads)
         candidates = list(_candidates(decided, written))
         asked: set[int] = set()
         if self._hearing is not None:

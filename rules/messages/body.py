@@ -4,6 +4,9 @@
 
     - `envs/dev/app.yaml`, line 12
 
+    Pushed 2026-03-01 12:00 UTC. Size 41.2 MB (was 40.9 MB). Platforms linux/amd64, linux/arm64.
+    What changed: https://github.com/acme/web/compare/3f2a9c1...8d0be77
+
     Why `1.4.2`: it is the newest 1.x of the same precision (policy `auto`).
     41 other tags: 30 older, 8 filtered, 2 waiting. Nearest: …
 
@@ -19,11 +22,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rules import durations
 from rules.images import canonical
+from rules.messages.about import About, about
 from rules.messages.escaping import code, prose
 from rules.messages.headlines import name, short
 from rules.messages.reasons import counts, nearest, why, why_not
@@ -40,19 +44,24 @@ PLACES = 30  # of one image, named one by one
 _LEFT_OUT = 5
 _CUT = "_More stood here than fits. The change itself shows the rest._"
 _FOOTER = "Close it to skip this version. Push to its branch, and Tagboat leaves it to you."
+Known = Mapping[tuple[str, str, str], tuple[About, About]]
+"""What the registry tells of the images of an update, before and after, by canonical image, current and target."""
+_NOTHING: Known = {}
 _SIGNS = {True: "✅", False: "❌", None: "⏳"}
 
 
-def body(proposal: Proposal, conditions: Sequence[Condition] = ()) -> str:
-    """The whole body of a proposal's request. `conditions` are those of its landing, where they are known (`rules.merging`)."""
+def body(proposal: Proposal, conditions: Sequence[Condition] = (), known: Known | None = None) -> str:
+    """The whole body of a proposal's request. `conditions` are those of its landing, where they are known (`rules.merging`).
+
+    What the registry tells (`known`) is for people only: a request whose body lacks it is up to date all the same."""
     fixed = [*_landing(proposal), *_left_out(proposal.left_out)]
-    blocks = list(_what(proposal.updates))
+    blocks, told = list(_what(proposal.updates)), list(_what(proposal.updates, known or {}))
     ticks = "\n".join(f"- {_SIGNS[condition.met]} {prose(condition.text)}" for condition in conditions)
     digest = _digest(proposal, [*blocks, *fixed], conditions)
     record = Record(proposal.stream.key, proposal.fingerprint, targets(proposal.updates))
     line = hidden_line(record, Written(proposal.title, digest))
     end = [*fixed[:1], *([ticks] if ticks else []), *fixed[1:], _FOOTER, line]
-    return "\n\n".join([*_fitting(blocks, LIMIT - len("\n\n".join(end)) - 4), *end]) + "\n"
+    return "\n\n".join([*_fitting(told, LIMIT - len("\n\n".join(end)) - 4), *end]) + "\n"
 
 
 def _fitting(blocks: Sequence[str], room: int) -> list[str]:
@@ -68,17 +77,17 @@ def _fitting(blocks: Sequence[str], room: int) -> list[str]:
     return [*kept, _CUT]
 
 
-def _what(updates: Sequence[Update]) -> Iterator[str]:
+def _what(updates: Sequence[Update], known: Known = _NOTHING) -> Iterator[str]:
     by_image: dict[str, list[Update]] = {}
     for update in updates:
         by_image.setdefault(canonical(update.occurrence.image), []).append(update)
     if len(by_image) > 1:
         yield f"{len(by_image)} images in {len({update.occurrence.file for update in updates})} files."
     for members in by_image.values():
-        yield from _image(members)
+        yield from _image(members, known)
 
 
-def _image(updates: Sequence[Update]) -> Iterator[str]:
+def _image(updates: Sequence[Update], known: Known) -> Iterator[str]:
     first, moves = updates[0], {(update.current, update.target) for update in updates}
     shown = f"**{code(name(first.occurrence.image))}**"
     if len(moves) == 1:
@@ -89,6 +98,12 @@ def _image(updates: Sequence[Update]) -> Iterator[str]:
     if len(updates) > PLACES:
         lines.append(f"- and {len(updates) - PLACES} more places")
     yield "\n".join(lines)
+    image, facts = canonical(first.occurrence.image), dict[str, None]()
+    for update in updates:
+        old, new = known.get((image, str(update.current), str(update.target)), (About(), About()))
+        facts |= dict.fromkeys(about(old, new))
+    if facts:
+        yield "\n".join(list(facts)[:_LEFT_OUT])
     yield from _reasons(updates)
 
 
