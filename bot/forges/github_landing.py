@@ -46,7 +46,8 @@ class Lander:
             landed = await self._land(request, landing)
             if isinstance(landed, Landed) and landing.delete_branch:
                 self._fault("merge:landed")
-                await self._committer.drop(Move(request.branch, landing.head, None))
+                if not self._place.deletes:
+                    await self._committer.drop(Move(request.branch, landing.head, None))
                 self._fault("merge:deleted")
             return landed
 

@@ -89,6 +89,7 @@ class Looker:
             raise Denied(f"{place.path} was disabled by GitHub")
         await introduce(self._wire, place, data.get("viewer"))
         place.seen = True
+        place.deletes = found.get("deleteBranchOnMerge") is True
         place.settings = str((found.get("config") or {}).get("oid") or "")
         _keep(place, found.get("config"))
         return found, troubles

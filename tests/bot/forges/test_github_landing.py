@@ -59,6 +59,14 @@ async def test_the_branch_stays_where_that_is_wished(w: World) -> None:
     assert BRANCH in w.branches
 
 
+async def test_a_branch_that_github_deletes_is_not_deleted_twice(w: World) -> None:
+    w.repo.delete_branch_on_merge = True
+    forge, request = await ready(w)
+    w.server.take()
+    assert isinstance(await forge.merge(request, Landing("squash", LANDING, request.head)), Landed)
+    assert (w.server.take(), w.branches) == (["PUT /repos/{owner}/{repo}/pulls/{number}/merge"], ["main"])
+
+
 async def test_a_push_of_a_person_in_between(w: World) -> None:
     forge, request = await ready(w)
     w.repo.files.checkout(BRANCH)
