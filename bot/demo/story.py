@@ -117,7 +117,7 @@ class Story:
             if (request := by_where.get(note.where)) is not None and request.landed:
                 self.screen.diff(await self.world.git("show", "--format=", "-U0", request.landed))
                 self.screen.line("", f"on main as: {await self.world.message(request.landed)}", "")
-                self.screen.line("", f"marked, for {note.reason}")
+                self.screen.line("", f"marked, for {note.reason.partition(' (')[0]}")
         for one in requests:
             if one.state == "open":
                 self.screen.line("waiting", f"!{one.number} {_PERSON}", _COLOURS["waiting"])
