@@ -98,6 +98,7 @@ class Place:
     blobs: LRUCache[str, bytes] = field(default_factory=lambda: LRUCache(maxsize=_BLOBS_KEPT, getsizeof=len))
     trees: LRUCache[str, Mapping[str, Entry]] = field(default_factory=lambda: LRUCache(maxsize=4))
     others: dict[int, tuple[str, str]] = field(default_factory=dict)  # people's open requests from here: head and base
+    large: bool = False  # GitHub cuts its trees off
     deletes: bool = False  # GitHub itself deletes the branch of what landed
     settings: str = ""  # the blob of the configuration file on the default branch
     listed: str | None = None  # the commit whose tree was read last

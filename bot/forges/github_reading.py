@@ -57,8 +57,13 @@ class Reader:
         answer = await self._wire.get(f"{self._place.rest}/git/trees/{commit}?recursive=1")
         if not answer.get("truncated"):
             return dict(_files(answer, ""))
+        self._place.large = True
+        return await self._walked(commit, "")
+
+    async def _walked(self, tree: str, root: str) -> dict[str, Entry]:
+        """All files below a folder, folder by folder."""
         entries: dict[str, Entry] = {}
-        waiting = [("", commit)]
+        waiting = [(root, tree)]
         while waiting:
             folder, oid = waiting.pop()
             answer = await self._wire.get(f"{self._place.rest}/git/trees/{oid}")
@@ -148,11 +153,39 @@ class Reader:
             base = quoted(request.base).replace("/", "%2F")
             answer = await self._wire.get(f"{self._place.rest}/compare/{base}...{request.head}?per_page=1")
             fork = str(answer["merge_base_commit"]["sha"])
+        if self._place.large:
+            pairs_of = await self._compared(fork, request.head, "")
+            return [_change(path, *sides) for path, sides in sorted(pairs_of.items()) if _differ(*sides)]
         listed = self._place.listed
         before, after = await self.tree(fork), await self.tree(request.head)
         self._place.listed = listed
         pairs = ((path, before.get(path), after.get(path)) for path in sorted(before.keys() | after.keys()))
         return [_change(path, old, new) for path, old, new in pairs if _differ(old, new)]
+
+    async def _compared(self, old: str, new: str, folder: str) -> dict[str, tuple[Entry | None, Entry | None]]:
+        """The files that may differ between two trees, where whole trees are too large: only folders that differ are opened."""
+        sides = [await self._wire.get(f"{self._place.rest}/git/trees/{oid}") for oid in (old, new)]
+        if any(side.get("truncated") for side in sides):
+            raise ForgeError(f"{self._place.path}: the folder {folder or '/'} has more files than GitHub lists")
+        one, other = ({row["path"]: row for row in side["tree"]} for side in sides)
+        found: dict[str, tuple[Entry | None, Entry | None]] = {}
+        for name in sorted(one.keys() | other.keys()):
+            rows = (one.get(name), other.get(name))
+            if _alike(*rows):
+                continue
+            trees = [row["sha"] if row and row["type"] == _TREE else None for row in rows]
+            if trees[0] and trees[1]:
+                found |= await self._compared(trees[0], trees[1], f"{folder}{name}/")
+                continue
+            before, after = [await self._side(row, folder) for row in rows]
+            found |= {path: (before.get(path), after.get(path)) for path in before.keys() | after.keys()}
+        return found
+
+    async def _side(self, row: Json | None, folder: str) -> dict[str, Entry]:
+        """All files of one row of a tree."""
+        if row is not None and row["type"] == _TREE:
+            return await self._walked(row["sha"], f"{folder}{row['path']}/")
+        return dict(_files({"tree": [row] if row else []}, folder))
 
     async def history(self, base: str, paths: Sequence[str], since: datetime | None) -> Sequence[Commit]:
         """The newest commits that touched any of the paths; without paths, the newest of all."""
@@ -184,6 +217,10 @@ class Reader:
             at=datetime.fromisoformat(node["committedDate"]),
             ours=self._place.us.wrote(author, message),
         )
+
+
+def _alike(old: Json | None, new: Json | None) -> bool:
+    return old is not None and new is not None and (old["sha"], old["mode"]) == (new["sha"], new["mode"])
 
 
 def _is_text(path: str) -> bool:

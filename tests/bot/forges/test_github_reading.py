@@ -140,6 +140,33 @@ async def test_a_tree_that_is_cut_off_is_walked(tmp_path: Path) -> None:
         assert all(entry.size is not None for entry in found.values())
 
 
+async def test_changes_where_trees_are_cut_off(tmp_path: Path) -> None:
+    files = {f"{folder}/{n}/app.yaml": f"image: {folder}:1.{n}\n".encode() for folder in "abc" for n in range(12)}
+    async with world(tmp_path, files | {"top.yaml": b"1", "gone/x": b"", "gone/y/z": b"", "turned": b""}) as w:
+        forge = w.forge()
+        base = await head_of(forge)
+        w.server.rest.tree_limit = 15
+        await forge.tree(base)
+        request = await forge.open(wish(path="b/7/app.yaml", image="b"), base)
+        w.server.take()
+        assert [change.path for change in await forge.changes(request)] == ["b/7/app.yaml"]
+        assert len(w.server.take()) <= 7  # three levels on both sides, and where they fork
+        person = w.repo.files
+        person.checkout(request.branch)
+        person.person("rm", "-q", "-r", "gone", "turned")
+        person.commit("More", {"turned/into/a.yaml": b"", "top.yaml": b"2"}, request.branch)
+        (seen,) = (await forge.look()).requests
+        by_hand = {change.path: (change.old_oid is None, change.new_oid is None) for change in await forge.changes(seen)}
+        assert by_hand == {
+            "b/7/app.yaml": (False, False),
+            "gone/x": (False, True),
+            "gone/y/z": (False, True),
+            "top.yaml": (False, False),
+            "turned": (False, True),
+            "turned/into/a.yaml": (True, False),
+        }
+
+
 async def test_links_and_modules_are_told(w: World) -> None:
     (w.repo.files.work / "link").symlink_to("app.yaml")
     w.repo.files.person("add", "link")
