@@ -128,6 +128,8 @@ class Writer:
             for node in there.open:
                 if login(node.get("author")) == self._place.us.login and node.get("baseRefName") == proposal.stream.base:
                     return self._take_up(node)
+            if isinstance(trouble, Refusal) and "already exists" in str(trouble).lower():
+                raise Moved(f"{self._place.path}: the request for {proposal.branch!r} is there, and not listed yet") from None
             if isinstance(trouble, Refusal):
                 raise Denied(f"{self._place.path}: GitHub does not open a request for {proposal.branch!r}: {trouble}") from None
             raise

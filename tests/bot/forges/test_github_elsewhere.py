@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bot.forges.base import Standing
+from bot.forges.base import Moved, Standing
 from bot.forges.github import GitHubForge
 from bot.forges.github_answers import Forbidden, Missing, Refusal
-from bot.forges.github_commits import Committer, Move
+from bot.forges.github_commits import Branch, Committer, Move
 from bot.forges.github_place import Place
 from bot.forges.github_reduced import part, reviews_by_rest, rules_by_rest
 from bot.forges.github_wire import Wire
@@ -147,6 +148,20 @@ async def test_a_server_whose_branches_move_only_by_rest(
     else:
         await committer.move(*moves)
     assert (wire.branches, wire.asked) == (after, asked or [])
+
+
+async def test_a_request_that_is_there_and_not_listed_yet(w: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    base = await head_of(w.forge())
+    await w.forge().open(wish(), base)
+
+    async def unlisted(self: Committer, name: str, base: str) -> Branch:
+        return replace(await there(self, name, base), open=())
+
+    there = Committer.branch
+    monkeypatch.setattr(Committer, "branch", unlisted)
+    with pytest.raises(Moved, match="not listed yet"):
+        await w.forge().open(wish(), base)
+    assert (len(w.repo.pulls), w.repo.pulls[1].state) == (1, "OPEN")
 
 
 async def test_without_the_right_to_write_checks_nothing_is_in_trouble(w: World) -> None:

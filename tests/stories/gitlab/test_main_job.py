@@ -113,7 +113,9 @@ async def test_every_kind_of_project(tmp_path: Path, settings: dict[str, Any], m
 
 
 async def test_what_the_project_does_not_allow_is_said_on_the_request(tmp_path: Path) -> None:
-    async with World.of(tmp_path, DEV_ONLY, TAGS, ci="request", squash_option="never", **MUST) as world:
+    files = {path: text.replace("automerge: true", "automerge: {method: squash}") for path, text in DEV_ONLY.items()}
+    assert files != DEV_ONLY
+    async with World.of(tmp_path, files, TAGS, ci="request", squash_option="never", **MUST) as world:
         await world.run()
         report = await world.run()
         assert "the rule lands by squash, and the repository allows merge" in note(report, "blocked").reason
