@@ -139,7 +139,8 @@ class Pass:
         if memory.said.get(key) == gist:
             return
         try:
-            await self._forge.dashboard(dashboard(found, "!" if self._forge.kind == "gitlab" else "#"))
+            kind = self._forge.kind
+            await self._forge.dashboard(dashboard(found, "#" if kind == "github" else "!", comments=kind != "git"))
             memory.said[key] = gist
         except ForgeError as error:
             self._report.add("trouble", "", f"the dashboard issue could not be written: {error}")

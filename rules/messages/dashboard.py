@@ -56,8 +56,9 @@ class Overview:
         return hashlib.sha256(repr(said).encode()).hexdigest()[:16]
 
 
-def dashboard(overview: Overview, reference: str = "#") -> str:
-    """The body of the dashboard issue. `reference` is how the forge writes a request's number (`#7`, `!7`)."""
+def dashboard(overview: Overview, reference: str = "#", *, comments: bool = True) -> str:
+    """The body of the dashboard issue. `reference` is how the forge writes a request's number (`#7`, `!7`); `comments` is whether
+    people can write on requests."""
     blocks = ["Every image update that Tagboat has open here, and everything that it leaves for now, with the reason."]
     for title, lines in overview.parts:
         if lines:
@@ -66,7 +67,7 @@ def dashboard(overview: Overview, reference: str = "#") -> str:
         blocks.append("Everything is up to date.")
     if overview.wake is not None:
         blocks.append(f"The next thing that changes by itself: {moment(overview.wake)}.")
-    blocks.append("Say `@tagboat why` on a request to learn more.")
+    blocks.append("Say `@tagboat why` on a request to learn more." if comments else "`tagboat status` says the same.")
     return _cut(blocks)
 
 

@@ -32,6 +32,7 @@ def test_the_whole_page() -> None:
         "Say `@tagboat why` on a request to learn more.\n"
     )
     assert "- !7 Update" in dashboard(FULL, "!")
+    assert dashboard(FULL, comments=False).endswith("`tagboat status` says the same.\n")
     assert "Everything is up to date." in dashboard(Overview())
 
 
