@@ -21,6 +21,7 @@ import structlog
 
 from bot import logs
 from bot.choosing import Listings
+from bot.contents import Contents
 from bot.forges.base import Forge, ForgeError, ForgeKind, Host
 from bot.ledger import Ledger
 from bot.looking import Memory
@@ -106,7 +107,7 @@ class App:
             await registries.close()
             await ledger.close()
             raise
-        return cls(settings, registries, ledger, rows, clock, fault)
+        return cls(settings, registries, ledger, rows, clock, fault, Memory(kept=Contents(ledger)))
 
     async def close(self) -> None:
         """Give everything back."""

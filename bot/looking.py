@@ -11,6 +11,7 @@ from functools import partial
 
 from cachetools import LRUCache
 
+from bot.contents import Contents
 from bot.forges.base import Entry, Forge, Look
 from bot.scanning import Scanned, Scanner
 from rules.ci import looks_like_definition
@@ -63,8 +64,8 @@ class Seen:
 class Memory:
     """What passes remember of each other, to read only what changed. Commits and blobs are named by what they hold, so one memory
     serves all repositories under the same operator's settings. `bases` are the base branches that a repository's configuration
-    named last, `said` is what was last commented on a request, `pipelines` are blobs of manifests that start pipelines. Losing it
-    costs requests, nothing else."""
+    named last, `said` is what was last commented on a request, `pipelines` are blobs of manifests that start pipelines. `kept` is
+    what earlier processes read (plain git has its clone for that). Losing it costs requests, nothing else."""
 
     scanner: Scanner = field(default_factory=Scanner)
     configs: LRUCache[str, Config] = field(default_factory=lambda: LRUCache(maxsize=_CONFIGS_KEPT))
@@ -74,12 +75,18 @@ class Memory:
     views: LRUCache[tuple[str, str, str], View] = field(default_factory=lambda: LRUCache(maxsize=_FILES_KEPT, getsizeof=_places))
     blobs: LRUCache[str, bytes] = field(default_factory=lambda: LRUCache(maxsize=_BYTES_KEPT, getsizeof=len))
     pipelines: set[str] = field(default_factory=set)
+    kept: Contents | None = None
 
     async def tree(self, forge: Forge, commit: str) -> Mapping[str, Entry]:
         """Every file of a commit."""
         found = self.trees.get(commit)
         if found is None:
-            found = await forge.tree(commit)
+            kept = self.kept if forge.kind != "git" else None
+            found = await kept.tree(commit) if kept else None
+            if found is None:
+                found = await forge.tree(commit)
+                if kept:
+                    await kept.keep_tree(commit, found)
             if _files(found) < _FILES_KEPT // 2:
                 self.trees[commit] = found
         return found
@@ -87,12 +94,21 @@ class Memory:
     async def contents(self, forge: Forge, oids: Collection[str]) -> dict[str, bytes]:
         """Blobs by id, read from the forge where they are not at hand."""
         found = {oid: self.blobs[oid] for oid in set(oids) if oid in self.blobs}
+        kept = self.kept if forge.kind != "git" else None
+        if kept and (missing := set(oids) - found.keys()):
+            found |= self._remembered(await kept.blobs(missing))
         if missing := set(oids) - found.keys():
-            for oid, data in (await forge.blobs(missing)).items():
-                found[oid] = data
-                if len(data) < _BYTES_KEPT // 4:
-                    self.blobs[oid] = data
+            read = await forge.blobs(missing)
+            found |= self._remembered(read)
+            if kept:
+                await kept.keep_blobs(read)
         return found
+
+    def _remembered(self, blobs: Mapping[str, bytes]) -> Mapping[str, bytes]:
+        for oid, data in blobs.items():
+            if len(data) < _BYTES_KEPT // 4:
+                self.blobs[oid] = data
+        return blobs
 
 
 def _files(tree: Mapping[str, Entry]) -> int:
