@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from tests.servers.postgres import PROGRAMS, Postgres, postgres
@@ -17,6 +18,13 @@ settings.load_profile("tagboat")
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
+
+
+@pytest.fixture(autouse=True)
+def _logs_of_its_own() -> Iterator[None]:
+    """A command sets up the logs of its process, on the error stream that it has: the next test has another one."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
