@@ -54,9 +54,10 @@ async def test_a_plain_new_request_costs_at_most_five(tmp_path: Path) -> None:
         async with world.app() as app:
             world.gitlab.forget()
             assert kinds(await go(app)).count("opened") == 1
-            # A new process: who we are, the token, the project, the look, the tree, the file; and then the request itself.
+            # A new process: who we are, the token, the project, the look; and then the request itself. The tree and the file
+            # were read by the process before.
             writes = [line for line in world.gitlab.log if line.startswith("POST")]
-            assert (len(writes), len(world.gitlab.log)) == (2, 2 + 4 + 2 + 1)
+            assert (len(writes), len(world.gitlab.log)) == (2, 3 + 2 + 2)
 
 
 async def test_what_a_person_said_is_read_once(tmp_path: Path) -> None:

@@ -46,6 +46,7 @@ async def test_a_gitlab_that_cannot_be_read_changes_nothing(tmp_path: Path, patt
     async with World.of(tmp_path, FILES, TAGS) as world:
         await world.run()
         await world.push("acme/web", "1.4.2")
+        world.write("other.yaml", "apiVersion: v1\nkind: ConfigMap\n")  # so that there is a tree that was not read before
         before = (world.titles(), world.project.repo.branches())
         world.gitlab.rules.append(Rule("GET", pattern, status(502), times=-1))
         report = await world.run()
