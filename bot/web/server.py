@@ -20,6 +20,7 @@ from aiohttp import web
 from bot.ledger import LedgerError
 from bot.service import Service
 from bot.settings import GitHubSettings, GitLabSettings, Settings
+from bot.web import health
 from bot.web.inbox import Full
 from bot.web.senders import github, registry
 from bot.web.senders.base import BadWebhook, Forged, Hint, Incoming
@@ -46,6 +47,7 @@ def application(service: Service) -> web.Application:
             web.post("/webhooks/gitlab", _gitlab),
             web.post("/webhooks/registry/{host}", _registry),
             web.post("/webhooks/registry/{host}/{secret}", _registry),
+            web.post("/webhooks/health", _health),
             web.get("/healthz", _healthz),
             web.get("/readyz", _readyz),
             web.get("/metrics", _metrics),
@@ -116,6 +118,13 @@ async def _registry(request: web.Request) -> web.Response:
         return registry.read(incoming, host, hook.secret.reveal(), request.match_info.get("secret"), hook.mapping)
 
     return await _take(request, "registry", reading)
+
+
+async def _health(request: web.Request) -> web.Response:
+    service = request.app[SERVICE]
+    status, words = await health.answer(request, service)
+    service.metrics.webhooks.labels("health", HTTPStatus(status).phrase.lower()).inc()
+    return _answer(status, words)
 
 
 async def _take(request: web.Request, sender: str, read: Read) -> web.Response:
