@@ -22,9 +22,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from bot.ledger import Ledger  # noqa: E402
-from bot.looking import Memory, Terms  # noqa: E402
 from bot.passes import Tools, one_pass  # noqa: E402
+from bot.reading.looking import Memory, Terms  # noqa: E402
+from bot.state.ledger import Ledger  # noqa: E402
 from tests.bot.passes.small import Registry, pod  # noqa: E402
 from tests.servers.memory_forge import NOON, MemoryForge  # noqa: E402
 

@@ -35,7 +35,7 @@ sys.path.insert(0, str(ROOT))
 from bot.app import App, Row  # noqa: E402
 from bot.forges.base import Repository  # noqa: E402
 from bot.registries.base import Description  # noqa: E402
-from bot.service import Service  # noqa: E402
+from bot.serving.service import Service  # noqa: E402
 from bot.settings import GitHubSettings, load  # noqa: E402
 from tests.servers.memory_forge import MemoryForge  # noqa: E402
 from tests.servers.postgres import PROGRAMS, postgres  # noqa: E402

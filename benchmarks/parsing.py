@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT))
 
 from ruamel.yaml import YAML  # noqa: E402
 
-from bot.scanning import Scanner  # noqa: E402
+from bot.reading.scanning import Scanner  # noqa: E402
 from rules.rewriting import rewrite  # noqa: E402
 from rules.updates import Target  # noqa: E402
 

@@ -20,15 +20,15 @@ from typing import Any, Self
 import structlog
 
 from bot import logs
-from bot.choosing import Listings
-from bot.contents import Contents
 from bot.forges.base import Forge, ForgeError, ForgeKind, Host
-from bot.ledger import Ledger
-from bot.looking import Memory
 from bot.passes import Mode, Terms, Tools, one_pass
+from bot.reading.choosing import Listings
+from bot.reading.looking import Memory
 from bot.registries.pool import Registries
 from bot.report import Report
 from bot.settings import ForgeSettings, Settings
+from bot.state.contents import Contents
+from bot.state.ledger import Ledger
 from bot.terminal import UsageError
 
 log = structlog.get_logger(__name__)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bot.app import App, Berth, is_named
 from bot.forges.base import ForgeError
-from bot.looking import NoConfig, Seen, look
+from bot.reading.looking import NoConfig, Seen, look
 from bot.terminal import UsageError, complain, nothing_listed
 from rules.config import ConfigError
 from rules.findings import did_you_mean

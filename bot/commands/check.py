@@ -16,8 +16,8 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from bot.checking import Local, complaints, edited, failed, names_majors, to_write
-from bot.checkout import Unreadable
+from bot.reading.checking import Local, complaints, edited, failed, names_majors, to_write
+from bot.reading.checkout import Unreadable
 from bot.terminal import DONE, FAILED, NOTHING, UsageError, coloured, complain, say_json, table
 from rules.formats.base import Occurrence
 from rules.messages import why

@@ -42,7 +42,7 @@ async def _close(name: str, what: str, reason: str, path: Path | None, *, json: 
     from bot import asking, logs
     from bot.commands.said import skip_places
     from bot.forges.base import ForgeError
-    from bot.ledger import Event, LedgerError
+    from bot.state.ledger import Event, LedgerError
     from rules.images import canonical
 
     logs.configure()

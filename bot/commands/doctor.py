@@ -17,9 +17,9 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from bot.checkout import Checkout, Unreadable
 from bot.forges.base import ForgeError
-from bot.origin import Origin
+from bot.reading.checkout import Checkout, Unreadable
+from bot.reading.origin import Origin
 from bot.settings import Settings
 from bot.settings import load as load_settings
 from bot.terminal import DONE, FAILED, UsageError, complain, say, say_json, table

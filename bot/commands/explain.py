@@ -11,8 +11,8 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from bot.checking import LIMITS, Local, Stock
-from bot.choosing import Chooser, CurrentMissing
+from bot.reading.checking import LIMITS, Local, Stock
+from bot.reading.choosing import Chooser, CurrentMissing
 from bot.registries.base import RegistryError
 from bot.registries.pool import Registries
 from bot.terminal import DONE, FAILED, UsageError, complain, say, say_json, table

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from bot.checkout import Checkout, Unreadable
+from bot.reading.checkout import Checkout, Unreadable
 from bot.terminal import DONE, FAILED, complain, plain, progress, say_json, table
 from rules.formats import is_manifest, scan
 from rules.formats.base import Occurrence, Unread

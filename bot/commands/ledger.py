@@ -18,7 +18,7 @@ from cyclopts import App, Parameter
 from bot.terminal import DONE, FAILED, complain, say
 
 if TYPE_CHECKING:
-    from bot.ledger import Ledger
+    from bot.state.ledger import Ledger
 
 ledger = App(name="ledger", help="The care of the ledger: backup, migrate.")
 
@@ -34,9 +34,9 @@ def backup(file: Path, /, *, app: Path | None = None) -> int:
     app
         The server's settings; `app.yaml` in the current folder unless given.
     """
-    from bot import ledger_copy
+    from bot.state import copying
 
-    return _with_ledger(app, lambda opened: ledger_copy.copy(opened, file), f"copied to {file}")
+    return _with_ledger(app, lambda opened: copying.copy(opened, file), f"copied to {file}")
 
 
 @ledger.command
@@ -50,21 +50,21 @@ def migrate(*, from_: Annotated[Path | None, Parameter("--from")] = None, app: P
     app
         The server's settings; `app.yaml` in the current folder unless given.
     """
-    from bot import ledger_copy, ledger_tables
+    from bot.state import copying, tables
 
     async def nothing(opened: Ledger) -> Mapping[str, int]:
         return {}
 
     def take(opened: Ledger) -> Awaitable[Mapping[str, int]]:
-        return nothing(opened) if from_ is None else ledger_copy.restore(from_, opened)
+        return nothing(opened) if from_ is None else copying.restore(from_, opened)
 
-    return _with_ledger(app, take, f"the ledger has version {ledger_tables.VERSION}")
+    return _with_ledger(app, take, f"the ledger has version {tables.VERSION}")
 
 
 def _with_ledger(app: Path | None, act: Callable[[Ledger], Awaitable[Mapping[str, int]]], done: str) -> int:
     from bot import logs
-    from bot.ledger import Ledger, LedgerError
     from bot.settings import load
+    from bot.state.ledger import Ledger, LedgerError
 
     logs.configure()
     settings = load(app, os.environ)

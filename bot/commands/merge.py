@@ -34,9 +34,10 @@ def merge(
 
 
 async def _merge(name: str, what: str, path: Path | None, *, json: bool) -> int:
-    from bot import asking, logs, orders
+    from bot import asking, logs
     from bot.forges.base import ForgeError
-    from bot.ledger import Event, LedgerError
+    from bot.state import orders
+    from bot.state.ledger import Event, LedgerError
 
     logs.configure()
     try:

@@ -47,7 +47,7 @@ def run(*, app: Path | None = None, repo: Annotated[Sequence[str], Parameter(neg
 
 async def _all(settings: Any, names: Sequence[str], json: bool) -> list[Report]:
     from bot.app import App
-    from bot.ledger import LedgerError
+    from bot.state.ledger import LedgerError
 
     reports: list[Report] = []
     try:

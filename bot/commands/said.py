@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from bot import asking
 from bot.app import App, Berth
-from bot.ledger import Event, Hold, Ledger, LedgerError
+from bot.state.ledger import Event, Hold, Ledger, LedgerError
 from bot.terminal import DONE, FAILED, UsageError, complain, say, say_json
 
 Place = tuple[str, str, str]  # image, file, version

@@ -20,7 +20,7 @@ from bot.terminal import DONE, FAILED, UsageError, complain
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from bot.service import Service
+    from bot.serving.service import Service
     from bot.settings import Settings
 
 DRAIN = 20.0
@@ -92,8 +92,8 @@ async def _serve(path: Path | None, settings: Settings, doors: bool) -> int:
 async def _until_told(path: Path | None, settings: Settings, port: socket.socket | None) -> tuple[Settings | None, int]:
     """Serve with these settings; with which to begin again, if any."""
     from bot.app import App
-    from bot.ledger import LedgerError
-    from bot.service import Service
+    from bot.serving.service import Service
+    from bot.state.ledger import LedgerError
 
     told: asyncio.Future[Settings | None] = asyncio.get_running_loop().create_future()
     _listen_to_signals(told, lambda: checked(path, doors=port is not None))

@@ -49,7 +49,7 @@ def status(*, app: Path | None = None, repo: Annotated[Sequence[str], Parameter(
 
 async def _all(path: Path | None, names: Sequence[str]) -> list[Report]:
     from bot import asking
-    from bot.ledger import LedgerError
+    from bot.state.ledger import LedgerError
 
     reports: list[Report] = []
     try:

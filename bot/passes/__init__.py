@@ -5,10 +5,10 @@
 It is level-triggered: what ought to be is worked out anew from what stands there, and compared with the requests that are open.
 So a pass that is run twice does nothing the second time, and one that was killed anywhere is completed by the next.
 
-    looking      head, configuration, images, CI definitions, our requests          bot/looking.py
-    choosing     every distinct question once, all at the same time                 bot/answering.py, bot/choosing.py
+    looking      head, configuration, images, CI definitions, our requests          bot/reading/looking.py
+    choosing     every distinct question once, all at the same time                 bot/reading/answering.py, choosing.py
     deciding     updates, holds, proposals, plan                                    bot/passes/deciding.py
-    acting       open, refresh, close, push                                         bot/acting.py, bot/passes/pushing.py
+    acting       open, refresh, close, push                                         bot/passes/acting.py, bot/passes/pushing.py
     landing      our open requests by their rules, one at a time for each base      bot/passes/landing.py
 
 What could not be read is trouble: it is reported, and nothing is done because of it or to what belongs to it.
@@ -19,12 +19,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bot.forges.base import Forge, ForgeError, Gone, Limited
-from bot.ledger import LedgerError
-from bot.looking import NoConfig, Terms
 from bot.passes.reviewing import review
 from bot.passes.running import Pass
 from bot.passes.tools import Mode, Tools
+from bot.reading.looking import NoConfig, Terms
 from bot.report import Report
+from bot.state.ledger import LedgerError
 from rules.config import ConfigError
 from rules.findings import Finding
 

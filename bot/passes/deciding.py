@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from bot import orders
-from bot.answering import Answers
 from bot.forges.base import Forge
-from bot.ledger import Event, Ledger
-from bot.looking import Memory, Seen, View
 from bot.passes import promoting
 from bot.passes.guarding import Guard
 from bot.passes.marking import Marker
+from bot.reading.answering import Answers
+from bot.reading.looking import Memory, Seen, View
+from bot.state import orders
+from bot.state.ledger import Event, Ledger
 from rules import holds, rollbacks
 from rules.holds import Hold
 from rules.messages import on_branch

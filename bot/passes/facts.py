@@ -6,10 +6,10 @@ import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.choosing import Listings
 from bot.forges.base import ForgeKind
-from bot.ledger import Ledger
+from bot.reading.choosing import Listings
 from bot.registries.base import RegistryError
+from bot.state.ledger import Ledger
 from rules.automerge import Automerge
 from rules.freezes import Freeze
 from rules.images import canonical

@@ -12,11 +12,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bot.choosing import Listings
 from bot.forges.base import Commit, Forge, ForgeError
-from bot.ledger import Event, Ledger
-from bot.looking import Seen, View
+from bot.reading.choosing import Listings
+from bot.reading.looking import Seen, View
 from bot.registries.base import RegistryError
+from bot.state.ledger import Event, Ledger
 from rules import breaker, loops, origin
 from rules.images import canonical
 from rules.origin import Made, Rebuild

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import assert_never
 
-from bot import orders
-from bot.acting import Hands
 from bot.forges.base import Comment, Denied, ForgeError, Limited, Look
-from bot.ledger import Event, EventKind, Hold, Ledger
+from bot.passes.acting import Hands
 from bot.passes.deciding import Decided
 from bot.passes.landing import Candidate, Verdict
 from bot.report import Kind
+from bot.state import orders
+from bot.state.ledger import Event, EventKind, Hold, Ledger
 from rules import commands
 from rules.automerge import by_word
 from rules.commands import Allow, Answer, Command, Keep, Land, Lift, Rewrite, Rollback, TakeBack, Why

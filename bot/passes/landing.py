@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import assert_never
 
-from bot.acting import Hands
 from bot.forges.base import ForgeError, ForgeKind, Landed, Landing, NotLanded, Standing
+from bot.passes.acting import Hands
 from bot.passes.comparing import Foreign, Outdated, compare
 from bot.passes.deciding import Decided
 from bot.passes.facts import Witness

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.forges.base import ForgeKind
-from bot.looking import Seen, View
+from bot.reading.looking import Seen, View
 from rules.images import canonical
 from rules.loops import Landing, Marking, Refusal, Situation, mark
 from rules.proposals import Proposal

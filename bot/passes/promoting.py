@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from bot import standings
-from bot.ledger import Ledger
-from bot.looking import View
+from bot.reading.looking import View
+from bot.state import standings
+from bot.state.ledger import Ledger
 from rules.config import Config
 from rules.policies.base import Stood
 from rules.promotion import watched

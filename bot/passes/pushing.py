@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from bot.acting import Hands, rows
 from bot.forges.base import ForgeError, Moved
+from bot.passes.acting import Hands, rows
 from bot.passes.marking import Marker
 from bot.passes.tools import Mode
 from bot.report import Kind

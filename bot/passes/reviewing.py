@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Protocol, runtime_checkable
 
 from bot.forges.base import Forge, ForgeError, ProposedSettings
-from bot.looking import Terms
+from bot.reading.looking import Terms
 from bot.report import Report
 from rules.config import FILE, ConfigError, load
 

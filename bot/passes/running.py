@@ -6,13 +6,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import assert_never
 
-from bot.acting import Hands
-from bot.answering import Answers
-from bot.choosing import Chooser
 from bot.forges.base import Forge, ForgeError
-from bot.looking import Terms, look
 from bot.overview import overview
 from bot.passes import pushing
+from bot.passes.acting import Hands
 from bot.passes.deciding import Decided, Decider
 from bot.passes.facts import Witness
 from bot.passes.hearing import Hearing
@@ -21,6 +18,9 @@ from bot.passes.reviewing import review
 from bot.passes.splitting import split_red
 from bot.passes.telling import told
 from bot.passes.tools import Tools
+from bot.reading.answering import Answers
+from bot.reading.choosing import Chooser
+from bot.reading.looking import Terms, look
 from bot.report import Report, lasting
 from rules.merging import Block, Merge, Skip, UpdateBranch, Wait
 from rules.messages import left_to_you

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from bot.acting import Hands
 from bot.forges.base import Forge, ForgeError
-from bot.looking import Memory
+from bot.passes.acting import Hands
 from bot.passes.deciding import Decided
 from bot.passes.landing import Verdict
+from bot.reading.looking import Memory
 from rules import messages
 from rules.images import canonical
 from rules.merging import Block

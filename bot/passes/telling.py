@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from bot.choosing import Listings
+from bot.reading.choosing import Listings
 from bot.registries.base import RegistryError
 from rules import messages, origin
 from rules.images import DOCKER_HUB, canonical

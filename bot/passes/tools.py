@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 
-from bot.choosing import Listings
-from bot.ledger import Ledger
-from bot.looking import Memory
+from bot.reading.choosing import Listings
+from bot.reading.looking import Memory
+from bot.state.ledger import Ledger
 
 Mode = Literal["observe", "propose", "merge"]
 
@@ -22,7 +22,7 @@ def _now() -> datetime:
 @dataclass(frozen=True, slots=True)
 class Tools:
     """`mode` observe: say what would be done; propose: never land; merge: all of it. `sleep` is how a pass waits for a forge that
-    is computing. `fault` is called at each fault point (`bot.acting.FAULT_POINTS`): there tests pull the plug."""
+    is computing. `fault` is called at each fault point (`bot.passes.acting.FAULT_POINTS`): there tests pull the plug."""
 
     listings: Listings
     ledger: Ledger | None = None

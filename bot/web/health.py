@@ -20,10 +20,10 @@ from typing import Any
 
 from aiohttp import web
 
-from bot import orders
 from bot.app import Berth, is_named
-from bot.ledger import LedgerError
-from bot.service import Service
+from bot.serving.service import Service
+from bot.state import orders
+from bot.state.ledger import LedgerError
 from bot.web.senders.base import same
 from rules.images import BadReference, ImageRef
 from rules.rollbacks import Health

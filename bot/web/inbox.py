@@ -14,8 +14,8 @@ from typing import Any
 
 import structlog
 
-from bot.ledger import LedgerError
-from bot.notebook import Notebook
+from bot.state.ledger import LedgerError
+from bot.state.notebook import Notebook
 from bot.web.senders.base import Hint
 
 log = structlog.get_logger(__name__)

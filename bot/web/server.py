@@ -17,9 +17,9 @@ from http import HTTPStatus
 import structlog
 from aiohttp import web
 
-from bot.ledger import LedgerError
-from bot.service import Service
+from bot.serving.service import Service
 from bot.settings import GitHubSettings, GitLabSettings, Settings
+from bot.state.ledger import LedgerError
 from bot.web import health
 from bot.web.inbox import Full
 from bot.web.senders import github, registry

@@ -7,7 +7,7 @@ import asyncio
 import structlog
 from psycopg import AsyncConnection, Error
 
-from bot.ledger import LedgerError
+from bot.state.ledger import LedgerError
 from bot.work.postgres import conninfo
 
 log = structlog.get_logger(__name__)

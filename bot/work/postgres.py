@@ -20,7 +20,7 @@ from procrastinate import App, JobContext, PsycopgConnector, exceptions
 from psycopg import AsyncConnection, Error
 from sqlalchemy.engine import make_url
 
-from bot.ledger import LedgerError
+from bot.state.ledger import LedgerError
 from bot.work.base import Run, organisation
 
 log = structlog.get_logger(__name__)

@@ -17,8 +17,8 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from bot.ledger import LedgerError
-from bot.shelf import Shelf
+from bot.state.ledger import LedgerError
+from bot.state.shelf import Shelf
 from bot.work.base import Outcome
 
 log = structlog.get_logger(__name__)

@@ -9,7 +9,7 @@ import pytest
 
 from bot.app import FORGES, App, Row, clones, is_named
 from bot.forges.base import Denied, ForgeKind, Repository
-from bot.looking import Terms
+from bot.reading.looking import Terms
 from bot.settings import GitSettings, MissingSecret, parse
 from bot.terminal import UsageError
 from tests.bot.memory_forge import MemoryForge

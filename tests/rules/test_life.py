@@ -16,11 +16,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from bot import orders
-from bot.ledger import Ledger
-from bot.looking import Memory, Terms
 from bot.passes import Tools, one_pass
+from bot.reading.looking import Memory, Terms
 from bot.report import Report
+from bot.state import orders
+from bot.state.ledger import Ledger
 from rules.images import canonical
 from rules.plan import PullRequest
 from rules.rollbacks import Health

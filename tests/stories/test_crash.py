@@ -19,8 +19,8 @@ from pathlib import Path
 
 import pytest
 
-from bot import acting
 from bot.forges import git
+from bot.passes import acting
 from tests.conftest import ROOT
 from tests.stories.world import World, pod
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bot.ledger import Hold
+from bot.state.ledger import Hold
 from tests.stories.world import DEV_LANDS, World, kinds, note, pod
 
 IMAGE = "HOST/acme/web"

@@ -13,7 +13,7 @@ import secrets
 
 from aiohttp import web
 
-from bot.service import Service
+from bot.serving.service import Service
 from bot.web.senders.base import same
 
 COOKIE = "tagboat"

@@ -13,8 +13,8 @@ import jinja2
 from aiohttp import web
 from markupsafe import Markup
 
-from bot.ledger import Event, Hold
-from bot.service import Service
+from bot.serving.service import Service
+from bot.state.ledger import Event, Hold
 from bot.web.pages import setup, views
 from bot.web.pages.access import ACCESS, HEADERS, Access
 from bot.web.pages.picture import picture

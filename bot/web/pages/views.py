@@ -1,4 +1,4 @@
-"""What the pages show, from the summaries of all repositories (`bot.summaries`). Nobody is asked anything for a page."""
+"""What the pages show, from the summaries of all repositories (`bot.serving.summaries`). Nobody is asked anything for a page."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.report import Note
-from bot.service import Service
-from bot.summaries import FRESH, HELD, OPEN, UNKNOWN, WRONG, PlaceRow, RequestRow, Summary
+from bot.serving.service import Service
+from bot.serving.summaries import FRESH, HELD, OPEN, UNKNOWN, WRONG, PlaceRow, RequestRow, Summary
 from rules.images import DOCKER_HUB, canonical
 
 

@@ -16,6 +16,6 @@ QUICK = Limits(first_pause=0.001, read_timeout=0.3, total_timeout=1, connect_tim
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]) -> Desk:
     """A desk in the current folder, where nobody waits long for a registry."""
     monkeypatch.chdir(tmp_path)
-    for command in ("bot.checking", "bot.commands.explain"):
+    for command in ("bot.reading.checking", "bot.commands.explain"):
         monkeypatch.setattr(f"{command}.LIMITS", QUICK)
     return Desk(tmp_path, capsysbinary)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bot.commands.doctor import doctor
-from bot.origin import Origin
+from bot.reading.origin import Origin
 from bot.terminal import UsageError
 from tests.servers.github.server import GitHubServer
 from tests.stories.world import NOON

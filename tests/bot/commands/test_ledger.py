@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from bot import orders, standings
 from bot.app import App
 from bot.cli import run
 from bot.demo.world import World
-from bot.ledger import Event, Hold, Ledger, LedgerError
-from bot.ledger_copy import copy
 from bot.settings import load
+from bot.state import orders, standings
+from bot.state.copying import copy
+from bot.state.ledger import Event, Hold, Ledger, LedgerError
 from rules.policies.base import Stood
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)

@@ -211,7 +211,7 @@ WORDS = (("hold", "acme/web"), ("resume", "acme/web"), ("skip", "acme/web", "9.9
 
 
 async def test_everything_that_was_said_is_in_the_history(yard: Yard) -> None:
-    from bot.ledger import Ledger
+    from bot.state.ledger import Ledger
 
     await yard.run("run")
     for arguments in WORDS:

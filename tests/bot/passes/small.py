@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from bot.ledger import Ledger
 from bot.passes import Mode, Terms, Tools, one_pass
 from bot.registries.base import Description, RegistryError
 from bot.report import Report
+from bot.state.ledger import Ledger
 from tests.servers.memory_forge import NOON, MemoryForge
 
 HOST = "registry.example.com"

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from bot import orders
 from bot.forges.base import Comment, Denied, ForgeError, Limited, Unreachable
+from bot.state import orders
 from rules.rollbacks import Health
 from tests.bot.passes.small import HOST, Small, pod
 

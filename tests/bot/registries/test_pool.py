@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.demo.registry import DemoRegistry
-from bot.ledger import Ledger
 from bot.registries.base import Credentials, RegistryError
 from bot.registries.limits import Clock, Limits
 from bot.registries.oci import MemoryCache
 from bot.registries.pool import Registries, RegistryAccess
+from bot.state.ledger import Ledger
 from tests.servers.faults import Asked, FaultServer, challenge, reply, tags
 
 QUICK = Limits(attempts=1)

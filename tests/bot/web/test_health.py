@@ -13,9 +13,9 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from bot import orders
-from bot.ledger import Ledger
 from bot.settings.secrets import Secret
+from bot.state import orders
+from bot.state.ledger import Ledger
 from bot.web import health
 from rules.rollbacks import Health
 from tests.servers.memory_forge import NOON

@@ -15,7 +15,7 @@ import pytest_asyncio
 
 from bot.app import App
 from bot.demo.world import World
-from bot.service import Service
+from bot.serving.service import Service
 from bot.settings import load
 from bot.web.server import BODY_LIMIT, application, serve
 

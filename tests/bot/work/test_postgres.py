@@ -16,7 +16,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from bot.ledger import LedgerError
+from bot.state.ledger import LedgerError
 from bot.work.base import Outcome
 from bot.work.postgres import PostgresWork
 

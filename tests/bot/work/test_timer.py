@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from bot.ledger import Ledger
-from bot.shelf import Shelf
+from bot.state.ledger import Ledger
+from bot.state.shelf import Shelf
 from bot.work.base import Outcome
 from bot.work.timer import Timer
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.acting import FAULT_POINTS as ACTING
 from bot.forges.github import FAULT_POINTS
+from bot.passes.acting import FAULT_POINTS as ACTING
 from rules.ci.tokens import may_contain_marker
 from tests.stories.github.world import REQUIRED, World
 from tests.stories.world import DEV_LANDS, kinds, note, pod

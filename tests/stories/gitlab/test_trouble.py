@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.acting import FAULT_POINTS
 from bot.forges.gitlab_talk import FAULT_POINTS as TALK_POINTS
 from bot.forges.gitlab_writing import FAULT_POINTS as WRITE_POINTS
+from bot.passes.acting import FAULT_POINTS
 from tests.servers.gitlab import Rule, drop, limited, status
 from tests.servers.gitlab.rules import Act
 from tests.stories.gitlab.world import World

@@ -15,9 +15,9 @@ import pytest_asyncio
 
 from bot.app import App
 from bot.demo.world import World
-from bot.ledger import Event
-from bot.service import Service
+from bot.serving.service import Service
 from bot.settings import load
+from bot.state.ledger import Event
 from bot.web.pages.routes import add_pages
 from bot.web.server import application, serve
 from tests.servers.browser import document, needs_chromium, screenshot

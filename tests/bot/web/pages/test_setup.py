@@ -15,7 +15,7 @@ import pytest_asyncio
 from aiohttp import web
 
 from bot.app import App
-from bot.service import Service
+from bot.serving.service import Service
 from bot.settings import load
 from bot.web.pages.routes import add_pages
 from bot.web.server import application, serve

@@ -17,8 +17,8 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Boolean, Column, Float, Integer, MetaData, Table, delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.ledger import Ledger
-from bot.ledger_tables import Prose, Words
+from bot.state.ledger import Ledger
+from bot.state.tables import Prose, Words
 from rules.commands import TakeBack
 from rules.rollbacks import Asked, Health, Reports
 

@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bot.answering import Answers
-from bot.checkout import Checkout, Unreadable
-from bot.choosing import Chooser
+from bot.reading.answering import Answers
+from bot.reading.checkout import Checkout, Unreadable
+from bot.reading.choosing import Chooser
+from bot.reading.scanning import Scanned, read
 from bot.registries.limits import Limits
 from bot.registries.pool import Registries, RegistryAccess
-from bot.scanning import Scanned, read
 from bot.terminal import UsageError, progress
 from rules.config import FILE, Config, load
 from rules.findings import Broken

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
-from bot.choosing import Chooser, CurrentMissing
+from bot.reading.choosing import Chooser, CurrentMissing
 from bot.registries.base import RegistryError
 from rules.config import Config
 from rules.formats.base import Occurrence, Unread

@@ -14,11 +14,11 @@ from weakref import WeakValueDictionary
 
 import structlog
 
-from bot.ledger import LedgerError
-from bot.notebook import Notebook
 from bot.registries.base import Description, RegistryError
 from bot.registries.pool import Registries
-from bot.shelf import Shelf
+from bot.state.ledger import LedgerError
+from bot.state.notebook import Notebook
+from bot.state.shelf import Shelf
 from rules.images import canonical
 
 log = structlog.get_logger(__name__)

@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from bot.forges.base import Standing
 from bot.report import Note, Report
-from bot.shelf import Shelf
+from bot.state.shelf import Shelf
 from rules.formats.base import Occurrence
 from rules.merging import Condition
 from rules.messages import reasons

@@ -18,9 +18,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
-from bot import ledger_tables as tables
-from bot.ledger_database import LedgerError as LedgerError
-from bot.ledger_database import Using, cause, driver_url, is_in_memory, make, migrate, shown, tune_sqlite
+from bot.state import tables
+from bot.state.database import LedgerError as LedgerError
+from bot.state.database import Using, cause, driver_url, is_in_memory, make, migrate, shown, tune_sqlite
 
 _T = TypeVar("_T")
 _CHUNK = 400  # SQLite's oldest limit is 999 bound values a statement
@@ -95,7 +95,7 @@ class Ledger:
 
     @property
     def engine(self) -> AsyncEngine:
-        """The database itself, for `bot.notebook`, which keeps what only a server needs."""
+        """The database itself, for `bot.state.notebook`, which keeps what only a server needs."""
         return self._engine
 
     @property

@@ -10,12 +10,12 @@ import pytest
 
 from bot.forges.base import Change, NotLanded, Unreachable
 from bot.forges.git_objects import blob_id
-from bot.ledger import Ledger
-from bot.looking import Memory
 from bot.passes import Mode, Terms, Tools, one_pass
 from bot.passes.comparing import Foreign, Outdated, compare
+from bot.reading.looking import Memory
 from bot.registries.base import Description, RegistryError
 from bot.report import Report
+from bot.state.ledger import Ledger
 from rules.merging import Readiness
 from rules.proposals import FileChange, Message, Proposal, Stream
 from rules.requests import PullRequest

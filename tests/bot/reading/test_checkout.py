@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.checkout import FILE_LIMIT, Checkout, Unreadable
+from bot.reading.checkout import FILE_LIMIT, Checkout, Unreadable
 from bot.terminal import UsageError
 
 

@@ -16,10 +16,10 @@ from bot.app import App
 from bot.demo.world import World
 from bot.forges.base import Standing
 from bot.report import Note, Report
-from bot.service import Service
+from bot.serving.service import Service
+from bot.serving.summaries import RequestRow, Summaries, Summary, keep, summary
 from bot.settings import load
-from bot.shelf import Shelf
-from bot.summaries import RequestRow, Summaries, Summary, keep, summary
+from bot.state.shelf import Shelf
 from bot.terminal import UsageError
 from bot.web.pages import views
 from bot.web.senders.base import Hint

@@ -4,7 +4,7 @@
     names = await notebook.users(images)           the repositories in which these images stand
 
 Losing it costs nothing that lasts: every repository is looked at again in time. What workers share besides (tag lists, due looks,
-summaries) is in `bot.shelf`.
+summaries) is in `bot.state.shelf`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import TypeVar
 from sqlalchemy import Column, Float, Index, MetaData, Table, delete, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.ledger import Ledger
-from bot.ledger_tables import Prose, Words
+from bot.state.ledger import Ledger
+from bot.state.tables import Prose, Words
 from bot.web.senders.base import Hint
 
 KEPT = timedelta(days=3)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.choosing import Chooser, CurrentMissing
+from bot.reading.choosing import Chooser, CurrentMissing
 from bot.registries.base import Description, RegistryError
 from rules.policies import words
 from rules.policies.base import Choice, Choosing, Verdict
@@ -206,7 +206,7 @@ async def test_content_that_stays_is_not_read() -> None:
 
 
 async def test_a_policy_that_keeps_asking_is_a_fault() -> None:
-    from bot import choosing
+    from bot.reading import choosing
     from rules.policies.base import Need
 
     with pytest.MonkeyPatch.context() as patch:

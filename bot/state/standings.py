@@ -14,8 +14,8 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Column, ColumnElement, Float, MetaData, Table, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.ledger import Ledger
-from bot.ledger_tables import Words
+from bot.state.ledger import Ledger
+from bot.state.tables import Words
 from rules.policies.base import Stood
 
 KEPT = timedelta(days=180)

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot import ledger_tables as tables
-from bot.ledger import Attempts, Event, Hold, Ledger, LedgerError
+from bot.state import tables
+from bot.state.ledger import Attempts, Event, Hold, Ledger, LedgerError
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 SHOP = "registry.example/shop"

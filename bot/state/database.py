@@ -1,4 +1,4 @@
-"""How a ledger's database is opened, made and brought to this version, and how its errors come out: for `bot.ledger`."""
+"""How a ledger's database is opened, made and brought to this version, and how its errors come out: for `bot.state.ledger`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot import ledger_tables as tables
+from bot.state import tables
 
 _MAKING = 7_245_001  # an advisory lock of ours
 

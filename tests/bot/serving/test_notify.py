@@ -11,12 +11,12 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from bot.ledger import Ledger
-from bot.notebook import Notebook
-from bot.notify import Messenger, Subject, body, subjects
 from bot.report import Report
+from bot.serving.notify import Messenger, Subject, body, subjects
 from bot.settings.secrets import Secret
 from bot.settings.values import Notice
+from bot.state.ledger import Ledger
+from bot.state.notebook import Notebook
 from rules.formats.base import Occurrence
 from rules.policies.base import Choice
 from rules.proposals import Wishes

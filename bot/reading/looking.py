@@ -11,9 +11,9 @@ from functools import partial
 
 from cachetools import LRUCache
 
-from bot.contents import Contents
 from bot.forges.base import Entry, Forge, Look
-from bot.scanning import Scanned, Scanner
+from bot.reading.scanning import Scanned, Scanner
+from bot.state.contents import Contents
 from rules.ci import looks_like_definition
 from rules.config import FILE, Config, ConfigError, Layer, Limits, load
 from rules.findings import Finding

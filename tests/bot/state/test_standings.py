@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bot import standings
-from bot.ledger import Ledger
+from bot.state import standings
+from bot.state.ledger import Ledger
 from rules.policies.base import Stood
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)

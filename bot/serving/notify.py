@@ -20,9 +20,9 @@ from typing import Any, Literal
 import aiohttp
 import structlog
 
-from bot.notebook import Notebook
 from bot.report import Report
 from bot.settings.values import Notice, Topic
+from bot.state.notebook import Notebook
 from rules.images import canonical
 from rules.messages.escaping import clean
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from bot.contents import Contents
 from bot.forges.base import Entry
-from bot.ledger import Ledger
-from bot.looking import Memory
+from bot.reading.looking import Memory
+from bot.state.contents import Contents
+from bot.state.ledger import Ledger
 
 TREE = {
     "envs/dev/app.yaml": Entry("a" * 40, "100644", 7),

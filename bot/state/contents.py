@@ -16,8 +16,8 @@ import structlog
 from sqlalchemy import Column, Float, LargeBinary, MetaData, Table, delete, select
 
 from bot.forges.base import Entry
-from bot.ledger import Ledger, LedgerError
-from bot.ledger_tables import Words
+from bot.state.ledger import Ledger, LedgerError
+from bot.state.tables import Words
 
 log = structlog.get_logger(__name__)
 

@@ -17,8 +17,8 @@ from typing import TypeVar
 
 from sqlalchemy import Column, Float, Integer, LargeBinary, MetaData, Table, delete, func, select, text, update
 
-from bot.ledger import Ledger
-from bot.ledger_tables import Words
+from bot.state.ledger import Ledger
+from bot.state.tables import Words
 
 KEPT = timedelta(days=2)
 """A tag list that nobody has read anew for so long goes."""

@@ -1,4 +1,4 @@
-"""The ledger's tables. `VERSION` is raised with every change of them, and `bot.ledger` brings an older ledger to it."""
+"""The ledger's tables. `VERSION` is raised with every change of them, and `bot.state.ledger` brings an older ledger to it."""
 
 from __future__ import annotations
 

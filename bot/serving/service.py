@@ -5,7 +5,7 @@
     await service.stop(20)
 
 With `state: postgresql://…` any number of these share the work, on as many machines; with SQLite there is one. What passes found
-is in the database (`bot.summaries`), so that it makes no difference who ran them, and a restart forgets nothing.
+is in the database (`bot.serving.summaries`), so that it makes no difference who ran them, and a restart forgets nothing.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING
 import structlog
 
 from bot.app import App, Berth
-from bot.freshness import FreshListings, SharedTags
-from bot.ledger import LedgerError
-from bot.notebook import Notebook
-from bot.notify import Messenger
 from bot.report import Report
-from bot.shelf import Shelf
-from bot.summaries import Summaries, keep, summary
+from bot.serving.freshness import FreshListings, SharedTags
+from bot.serving.notify import Messenger
+from bot.serving.summaries import Summaries, keep, summary
+from bot.state.ledger import LedgerError
+from bot.state.notebook import Notebook
+from bot.state.shelf import Shelf
 from bot.terminal import UsageError
 from bot.web.inbox import Inbox
 from bot.web.metrics import Metrics

@@ -16,8 +16,8 @@ from pathlib import Path
 from sqlalchemy import MetaData, Table, false, func, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot import ledger_tables, orders, standings
-from bot.ledger import Ledger, LedgerError
+from bot.state import orders, standings, tables
+from bot.state.ledger import Ledger, LedgerError
 
 _ROWS = 500
 
@@ -90,13 +90,13 @@ async def _rows(reading: AsyncConnection, writing: AsyncConnection, table: Table
 
 
 def _parts() -> tuple[MetaData, ...]:
-    return ledger_tables.metadata, standings.metadata, orders.metadata
+    return tables.metadata, standings.metadata, orders.metadata
 
 
 def _tables() -> Iterator[Table]:
     """Every table with something to keep; the version is the new ledger's own."""
     for metadata in _parts():
-        yield from (table for table in metadata.sorted_tables if table is not ledger_tables.about)
+        yield from (table for table in metadata.sorted_tables if table is not tables.about)
 
 
 def _finish(part: Path, to: Path) -> None:

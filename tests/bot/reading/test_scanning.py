@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.scanning import Scanner
+from bot.reading.scanning import Scanner
 
 POD = b"apiVersion: v1\nkind: Pod\nspec: {containers: [{image: web:1}]}\n"
 

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Literal, assert_never
 
 from bot.forges.base import Forge, ForgeError, Limited, Moved
-from bot.ledger import Event, EventKind, Ledger
 from bot.report import Report
+from bot.state.ledger import Event, EventKind, Ledger
 from rules.messages import Message
 from rules.plan import Action, Close, Leave, Open, PullRequest, Refresh
 from rules.proposals import Proposal
