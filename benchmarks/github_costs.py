@@ -19,11 +19,11 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from bot.forges.base import Landing, Standing  # noqa: E402
-from bot.forges.github import GitHubForge  # noqa: E402
-from bot.forges.github_limits import Budget, Pace  # noqa: E402
+from bot.forges.github.forge import GitHubForge  # noqa: E402
+from bot.forges.github.limits import Budget, Pace  # noqa: E402
 from rules.requests import PullRequest  # noqa: E402
-from tests.bot.forges.github_world import LANDING, World, head_of, wish, world  # noqa: E402
-from tests.bot.forges.test_github_pacing import Shop, Simulation, most_within  # noqa: E402
+from tests.bot.forges.github.test_pacing import Shop, Simulation, most_within  # noqa: E402
+from tests.bot.forges.github.world import LANDING, World, head_of, wish, world  # noqa: E402
 
 Step = Callable[[GitHubForge, str, PullRequest | None], Awaitable[object]]
 STANDING = Standing("wait", "not finished: ci/test")

@@ -22,12 +22,12 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from bot.forges.base import Standing  # noqa: E402
-from bot.forges.gitlab_host import GitLabHost  # noqa: E402
-from bot.forges.gitlab_wire import Limits  # noqa: E402
+from bot.forges.gitlab.host import GitLabHost  # noqa: E402
+from bot.forges.gitlab.wire import Limits  # noqa: E402
 from bot.settings.secrets import Secret  # noqa: E402
 from bot.settings.values import GitLabSettings  # noqa: E402
 from rules.merging import Condition  # noqa: E402
-from tests.bot.forges.gitlab_setting import LANDING, Setting, at, setting, wish  # noqa: E402
+from tests.bot.forges.gitlab.setting import LANDING, Setting, at, setting, wish  # noqa: E402
 from tests.servers.gitlab import GitLabServer  # noqa: E402
 
 FAST = Limits(per_second=10_000, burst=10_000)
@@ -74,7 +74,7 @@ async def landed(gitlab: Setting) -> None:
 
 async def gitlab_request(gitlab: Setting):  # type: ignore[no-untyped-def]
     """The request, without asking for it."""
-    from bot.forges.gitlab_requests import request_of
+    from bot.forges.gitlab.requests import request_of
 
     us = await gitlab.forge._people.us()
     return request_of(gitlab.forge._table.rows[1], us)

@@ -34,9 +34,9 @@ from bot.terminal import UsageError
 log = structlog.get_logger(__name__)
 
 FORGES: Mapping[ForgeKind, str] = {
-    "github": "bot.forges.github_host:GitHubHost",
-    "gitlab": "bot.forges.gitlab_host:GitLabHost",
-    "git": "bot.forges.git_host:GitHost",
+    "github": "bot.forges.github.host:GitHubHost",
+    "gitlab": "bot.forges.gitlab.host:GitLabHost",
+    "git": "bot.forges.git.host:GitHost",
 }
 """Each kind of forge with its Host class, loaded only where it is used."""
 

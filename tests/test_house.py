@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.app import FORGES
 from bot.cli import COMMANDS
 from bot.registries.pool import KINDS
 from rules.ci import SYSTEMS
@@ -52,16 +53,12 @@ class Kind:
         return pattern.format(member.replace("-", "_"))
 
 
-def _forges() -> tuple[str, ...]:
-    return tuple(sorted(path.name.removesuffix("_host.py") for path in (ROOT / "bot/forges").glob("*_host.py")))
-
-
 FAMILIES = [
     Kind("policy", tuple(POLICIES), "rules/policies/{}.py", "tests/rules/policies/test_{}*.py", "docs/policies.md"),
     Kind("format", tuple(FORMATS), "rules/formats/{}.py", "tests/rules/formats/test_{}*.py", "docs/formats.md"),
     Kind("CI system", tuple(SYSTEMS), "rules/ci/{}.py", "tests/rules/ci/test_{}*.py", "docs/ci-loops.md"),
     Kind("registry", tuple(KINDS), "bot/registries/{}.py", "tests/bot/registries/test_{}*.py", "docs/registries.md"),
-    Kind("forge", _forges(), "bot/forges/{}.py", "tests/bot/forges/test_{}*.py", "docs/forges.md"),
+    Kind("forge", tuple(FORGES), "bot/forges/{}/forge.py", "tests/bot/forges/{}/test_*.py", "docs/forges.md"),
 ]
 MEMBERS = [pytest.param(kind, member, id=f"{kind.name} {member}") for kind in FAMILIES for member in kind.members]
 
@@ -100,9 +97,9 @@ def test_every_member_of_a_family_has_a_module_a_test_and_a_section(kind: Kind, 
 @pytest.mark.parametrize("kind", FAMILIES, ids=lambda kind: kind.name)
 def test_a_module_of_a_family_is_a_member_or_serves_one(kind: Kind) -> None:
     """No module lies about that nothing imports: a row in the table may have been forgotten."""
-    folder = kind.module.rpartition("/")[0]
-    alone = [path for path in modules(f"{folder}/") if dotted(path) not in imported("bot/", "rules/")]
-    assert [path for path in alone if path != f"{folder}/__init__.py"] == []
+    folder = kind.module.partition("{")[0]
+    alone = [path for path in modules(folder) if dotted(path) not in imported("bot/", "rules/")]
+    assert [path for path in alone if not path.endswith("/__init__.py")] == []
 
 
 def is_named(test: str, member: str) -> bool:

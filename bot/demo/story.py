@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from bot.app import App
 from bot.demo.screen import Screen
 from bot.demo.world import BUILT, World
-from bot.forges.git import GitForge
+from bot.forges.git.forge import GitForge
 from bot.report import Report
 from rules.images import canonical
 from rules.plan import PullRequest

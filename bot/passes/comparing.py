@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bot.forges.base import Change
-from bot.forges.git_objects import blob_id
+from bot.forges.git.objects import blob_id
 from rules.proposals import Proposal
 
 

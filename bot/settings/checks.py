@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import BeforeValidator, PlainValidator, WithJsonSchema
 
 from bot.forges.base import ForgeError
-from bot.forges.git_address import Address, branch_ref
+from bot.forges.git.address import Address, branch_ref
 from bot.registries.addresses import host_and_port
 from bot.settings.secrets import Source, source
 from bot.settings.values import GITHUB, STATE

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from bot.forges.git_address import Address
+from bot.forges.git.address import Address
 from bot.settings.checks import (
     AuthHost,
     BranchName,

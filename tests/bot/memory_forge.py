@@ -21,7 +21,7 @@ from bot.forges.base import (
     Project,
     Standing,
 )
-from bot.forges.git_objects import blob_id
+from bot.forges.git.objects import blob_id
 from rules.merging import Check, Protection, Readiness
 from rules.proposals import Message, Proposal
 from rules.records import record_of

@@ -30,7 +30,7 @@ from bot.forges.base import (
     Project,
     Standing,
 )  # fmt: skip
-from bot.forges.git_objects import blob_id
+from bot.forges.git.objects import blob_id
 from rules.merging import Check, Method, Protection, Readiness, RequiredCheck
 from rules.plan import PullRequest
 from rules.proposals import FileChange, Proposal

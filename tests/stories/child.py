@@ -17,7 +17,7 @@ from datetime import datetime
 from pathlib import Path
 
 from bot.app import App
-from bot.forges import git_host  # loaded here, so that it is there after each fork
+from bot.forges.git import host as git_host  # loaded here, so that it is there after each fork
 from bot.settings import load
 
 assert git_host

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.forges import git
+from bot.forges.git import forge as git
 from bot.passes import acting
 from tests.conftest import ROOT
 from tests.stories.world import World, pod

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 from bot.app import App
 from bot.demo.registry import DemoRegistry
-from bot.forges.github_limits import Pace
+from bot.forges.github.limits import Pace
 from bot.report import Report
 from bot.settings import parse
 from tests.servers.git_repo import GitRepo

@@ -14,7 +14,7 @@ import aiohttp_jinja2
 from aiohttp import web
 
 from bot.forges.base import ForgeError
-from bot.forges.github_setup import convert, form_address, manifest, store
+from bot.forges.github.setup import convert, form_address, manifest, store
 from bot.settings import GitHubSettings, Settings
 from bot.web.pages.access import ACCESS, HEADERS
 from bot.web.server import SERVICE

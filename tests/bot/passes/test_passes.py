@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from bot.forges.base import Change, NotLanded, Unreachable
-from bot.forges.git_objects import blob_id
+from bot.forges.git.objects import blob_id
 from bot.passes import Mode, Terms, Tools, one_pass
 from bot.passes.comparing import Foreign, Outdated, compare
 from bot.reading.looking import Memory

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.forges.github import FAULT_POINTS
+from bot.forges.github.forge import FAULT_POINTS
 from bot.passes.acting import FAULT_POINTS as ACTING
 from rules.ci.tokens import may_contain_marker
 from tests.stories.github.world import REQUIRED, World

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bot.app import App
 from bot.demo.registry import DemoRegistry
-from bot.forges.github_limits import Pace
+from bot.forges.github.limits import Pace
 from bot.report import Report
 from bot.settings import parse
 from tests.servers.github.server import GitHubServer

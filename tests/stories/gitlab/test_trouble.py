@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.forges.gitlab_talk import FAULT_POINTS as TALK_POINTS
-from bot.forges.gitlab_writing import FAULT_POINTS as WRITE_POINTS
+from bot.forges.gitlab.talk import FAULT_POINTS as TALK_POINTS
+from bot.forges.gitlab.writing import FAULT_POINTS as WRITE_POINTS
 from bot.passes.acting import FAULT_POINTS
 from tests.servers.gitlab import Rule, drop, limited, status
 from tests.servers.gitlab.rules import Act

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.forges.github_requests import COMMENT_LINE
+from bot.forges.github.requests import COMMENT_LINE
 from bot.web.senders import github
 from bot.web.senders.base import BadWebhook, Forged, Hint, Incoming
 

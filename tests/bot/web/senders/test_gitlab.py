@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bot.forges.gitlab_notes import Note
+from bot.forges.gitlab.notes import Note
 from bot.web.senders.base import BadWebhook, Forged, Hint, Incoming
 from bot.web.senders.gitlab import read, trusted
 

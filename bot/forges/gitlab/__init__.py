@@ -1,0 +1,1 @@
+"""GitLab, on python-gitlab: with a project, group or personal access token."""
