@@ -15,6 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
 from bot.terminal import DONE, FAILED, UsageError, complain
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
     from bot.serving.service import Service
     from bot.settings import Settings
+
+log = structlog.get_logger(__name__)
 
 DRAIN = 20.0
 _DOORS = 5.0  # seconds of it for answers that are under way
@@ -107,6 +111,7 @@ async def _until_told(path: Path | None, settings: Settings, port: socket.socket
             try:
                 if beginning.done():
                     await beginning
+                    _say_where(service, port)
                     again = await told
                 else:
                     again = told.result()
@@ -116,11 +121,25 @@ async def _until_told(path: Path | None, settings: Settings, port: socket.socket
                 service.ready = False
                 if runner is not None:
                     await runner.cleanup()
-                await service.stop(DRAIN - _DOORS - _LAST)
+                ended = await service.stop(DRAIN - _DOORS - _LAST)
+                log.info("stopped", every_pass_ended=ended)
             return again, DONE
     except LedgerError as error:
         complain(str(error))
         return None, FAILED
+
+
+def _say_where(service: Service, port: socket.socket | None) -> None:
+    """What somebody who has just started it wants to know first."""
+    known, settings = len(service.berths), service.app.settings
+    if port is None:
+        log.info("working", repositories=known)
+        return
+    host, number = port.getsockname()[:2]
+    address = f"http://[{host}]:{number}" if ":" in host else f"http://{host}:{number}"
+    log.info("serving", address=address, repositories=known, mode=settings.mode)
+    if not settings.forges:
+        log.warning("no repository is looked at: `forges` is empty", settings=str(settings.file or "app.yaml"))
 
 
 def _listen_to_signals(told: asyncio.Future[Settings | None], fresh: Callable[[], Settings]) -> None:

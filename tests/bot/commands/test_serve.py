@@ -116,6 +116,11 @@ async def test_it_serves_reloads_and_stops(world: World) -> None:
         status, seconds = await server.stop()
         assert status == 0
         assert seconds < 10
+    told = [line for line in server.lines if line["event"] in {"serving", "stopped"}]
+    assert [line["event"] for line in told] == ["serving", "stopped", "serving", "stopped"]
+    assert told[0]["address"] == f"http://127.0.0.1:{port}"
+    assert told[0]["repositories"] == 1
+    assert told[-1]["every_pass_ended"] is True
     passes = [line for line in server.lines if line["event"] == "pass"]
     assert len(passes[0]["pass_id"]) == 8  # type: ignore[arg-type]
     assert passes[0]["level"] == "info"
