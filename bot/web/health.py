@@ -46,7 +46,8 @@ async def answer(request: web.Request, service: Service) -> tuple[HTTPStatus, st
     if token is None or not same(said, token.reveal()):
         return HTTPStatus.UNAUTHORIZED, "the dashboard's token is missing or wrong"
     try:
-        body = await asyncio.wait_for(request.read(), _SECONDS)
+        async with asyncio.timeout(_SECONDS):
+            body = await request.read()
         if len(body) > LIMIT:
             return HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body is larger than {LIMIT // 1024} KiB"
         found = [_report(one, service, service.app.clock()) for one in _rows(body)]

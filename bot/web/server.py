@@ -139,7 +139,8 @@ async def _take(request: web.Request, sender: str, read: Read) -> web.Response:
 
 async def _outcome(request: web.Request, service: Service, read: Read) -> tuple[HTTPStatus, str]:
     try:
-        body = await asyncio.wait_for(request.read(), BODY_SECONDS)
+        async with asyncio.timeout(BODY_SECONDS):
+            body = await request.read()
     except web.HTTPRequestEntityTooLarge:
         return HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body is larger than {BODY_LIMIT // 2**20} MiB"
     except TimeoutError:

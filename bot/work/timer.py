@@ -81,7 +81,8 @@ class Timer:
             except LedgerError as error:
                 log.error("the timer cannot look", why=str(error))
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), pause)
+                async with asyncio.timeout(pause):  # before Python 3.12 `wait_for` may lose a cancellation
+                    await self._changed.wait()
             self._changed.clear()
 
     async def _round(self) -> float:

@@ -150,3 +150,16 @@ async def test_a_forgotten_repository_is_not_looked_at(shelf: Shelf) -> None:
     await timer.first(["acme/gitops"])
     await shelf.forget(["acme/gitops"])
     assert await shelf.looks() == {}
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_it_stops_although_something_changes_at_that_very_moment(shelf: Shelf, turns: int) -> None:
+    timer = Timer(_never, shelf, every=HOUR, now=lambda: NOW)
+    task = asyncio.create_task(timer.run())
+    await asyncio.sleep(0.2)
+    await timer.first([])
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task], timeout=2)
+    assert task.cancelled()
