@@ -49,8 +49,9 @@ class Attempts:
 
 
 EventKind = Literal[
-    "opened", "refreshed", "closed", "landed", "refused", "pushed", "held", "resumed", "skipped", "asked", "alarm", "trouble"
-]
+    "opened", "refreshed", "closed", "landed", "refused", "pushed", "held", "resumed", "skipped", "asked", "alarm", "trouble",
+    "auto",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
