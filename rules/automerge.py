@@ -60,6 +60,7 @@ class Automerge:
     platforms: tuple[str, ...] = ()  # that the new image has to serve
     on_digest_drift: Literal["refresh", "block"] = "refresh"  # the tag points elsewhere than when the request was written
     max_attempts: int = 5  # landings that the forge may refuse
+    native: bool = False  # the forge's own auto-merge may land it, where nothing but the forge's own demands is missing
 
     def covers(self, kind: UpdateKind | None) -> bool:
         """Whether an update of this kind may land by the rule; one of unknown kind never."""

@@ -168,6 +168,10 @@ class AutomergeModel(Table):
     max_attempts: Annotated[int, Field(ge=1), IsWhole] = Field(
         _A.max_attempts, description="How often the forge may refuse a landing before a person has to look."
     )
+    native: Flag = Field(
+        _A.native,
+        description="Leave it to the forge's own auto-merge while only checks that the base branch requires are missing.",
+    )
 
     @model_validator(mode="after")
     def _one_age(self) -> Self:

@@ -208,6 +208,7 @@ class RuleModel(Table):
     platforms: list[str] = []
     on_digest_drift: Literal["refresh", "block"] = "refresh"
     max_attempts: Count = 5
+    native: bool = False
 
     @model_validator(mode="before")
     @classmethod

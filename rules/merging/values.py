@@ -62,6 +62,7 @@ class Readiness:
 
     `behind_by` is None where it is not known. `pipeline` is GitLab's status of the pipeline **of the head commit**, None: none.
     `mergeable` and `merge_state` are GitHub's, `detailed_merge_status` is GitLab's, each verbatim.
+    `auto_merge` is whether the forge's own auto-merge is on, `auto_merge_by` who asked for it (empty: not told).
     `unresolved_threads` is None where it is not known. `complete` is False where a list could not be read to its end (more checks
     or reviews than the forge gives at once): then nothing merges on it.
     """
@@ -83,6 +84,7 @@ class Readiness:
     unresolved_threads: int | None = 0
     in_merge_queue: bool | None = False
     auto_merge: bool = False
+    auto_merge_by: str = ""
     complete: bool = True
 
 

@@ -57,6 +57,7 @@ AUTOMERGE: dict[str, st.SearchStrategy[Any]] = {
     "platforms": PLATFORMS,
     "on_digest_drift": st.sampled_from(["refresh", "block"]),
     "max_attempts": st.integers(1, 1000),
+    "native": st.booleans(),
 }
 RULE: dict[str, st.SearchStrategy[Any]] = {
     "order": st.sampled_from(["asc", "desc"]),
