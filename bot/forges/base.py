@@ -201,6 +201,10 @@ class Forge(Protocol):
         """Land a request at exactly `landing.head`, with our own title and body on the landing commit."""
         ...
 
+    async def no_auto_merge(self, request: PullRequest) -> None:
+        """Take the forge's own auto-merge off a request; nothing where it is off, or the request has ended."""
+        ...
+
     async def push(self, proposal: Proposal, onto: str, message: Message) -> str:
         """`delivery: push`: commit straight onto the base branch at `onto` (compare-and-swap). The new commit."""
         ...

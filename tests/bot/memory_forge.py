@@ -124,6 +124,9 @@ class MemoryForge:
         self.requests[request.number] = replace(request, state="merged", ended_at=NOW, landed=f"{self.moves:040x}")
         return Landed(f"{self.moves:040x}")
 
+    async def no_auto_merge(self, request: PullRequest) -> None:
+        self.asked.append(f"no auto-merge {request.number}")
+
     async def push(self, proposal: Proposal, onto: str, message: Message) -> str:
         raise NotImplementedError
 

@@ -168,6 +168,9 @@ class MemoryForge:
         del self.branches[mine.branch]
         return Landed(commit)
 
+    async def no_auto_merge(self, request: PullRequest) -> None:
+        """It has no auto-merge."""
+
     async def push(self, proposal: Proposal, onto: str, message: Any) -> str:
         base = proposal.stream.base
         if self.branches[base] != onto:

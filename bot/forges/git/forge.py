@@ -159,6 +159,9 @@ class GitForge:
         """Move base, branch and record in one push. NotLanded has the status 409 where base or branch moved or they conflict."""
         return await self._do(lambda: self._writer.merge(request, landing))
 
+    async def no_auto_merge(self, request: PullRequest) -> None:
+        """Plain git has no auto-merge."""
+
     async def push(self, proposal: Proposal, onto: str, message: Message) -> str:
         """One commit straight onto the base branch, which has to stand at `onto`."""
         return await self._do(lambda: self._writer.push(proposal, onto, message))

@@ -111,6 +111,7 @@ class Lander:
             await self._wire.mutate(queries.NO_AUTO_MERGE, again=True, input={"pullRequestId": await self._node(request)})
         except Refusal as refusal:
             log.info("auto-merge was off", repository=self._place.path, number=request.number, why=str(refusal))
+        self._fault("auto:off")
 
     async def _node(self, request: PullRequest) -> str:
         known = self._place.known.get(request.number)

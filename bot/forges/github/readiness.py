@@ -30,7 +30,7 @@ fragment PullReadiness on PullRequest {
   reviewDecision
   isInMergeQueue
   isMergeQueueEnabled
-  autoMergeRequest { enabledAt }
+  autoMergeRequest { enabledAt enabledBy { __typename login } }
   headRef { compare(headRef: $base) { aheadBy } }
   latestOpinionatedReviews(first: 100) {
     totalCount
@@ -133,6 +133,7 @@ def readiness(pull: Json, base: Protection) -> Readiness:
         unresolved_threads=_threads(pull.get("reviewThreads")),
         in_merge_queue=pull.get("isInMergeQueue"),
         auto_merge=bool(pull.get("autoMergeRequest")),
+        auto_merge_by=login((pull.get("autoMergeRequest") or {}).get("enabledBy")),
         complete=commit is not None and all_contexts and all_reviews,
     )
 

@@ -33,7 +33,7 @@ from rules.requests import PullRequest
 FAULT_POINTS = (
     "open:branch", "open:commit", "open:request", "people:labels", "people:assignees", "people:reviewers", "open:words",
     "refresh:auto", "refresh:branch", "refresh:commit", "refresh:moved", "refresh:words", "comment:written",
-    "close:closed", "close:deleted", "merge:landed", "merge:deleted", "push:written", "show:written",
+    "close:closed", "close:deleted", "merge:landed", "merge:deleted", "auto:off", "push:written", "show:written",
 )  # fmt: skip
 """The points after each write, at which tests end the work."""
 

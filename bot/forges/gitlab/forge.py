@@ -156,6 +156,10 @@ class GitLabForge:
         """Land at exactly `landing.head`: by the merge call, or by the project's merge train."""
         return await self._do(lambda: self._lander.merge(request, landing))
 
+    async def no_auto_merge(self, request: PullRequest) -> None:
+        """Take GitLab's own auto-merge off a request."""
+        await self._do(lambda: self._lander.no_auto_merge(request))
+
     async def push(self, proposal: Proposal, onto: str, message: Message) -> str:
         """One commit straight onto the base branch, which has to stand at `onto`, its files as they are there."""
         return await self._do(lambda: self._writer.push(proposal, onto, message))

@@ -18,6 +18,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+import structlog
+
 from bot.forges.base import ForgeError, Landed, Landing, NotLanded, Unreachable
 from bot.forges.gitlab.readiness import protection
 from bot.forges.gitlab.requests import Table, is_open, landed
@@ -27,6 +29,7 @@ from rules.ci.tokens import may_contain_marker
 from rules.requests import PullRequest
 
 Json = Mapping[str, Any]
+log = structlog.get_logger(__name__)
 
 _TRIES = 5
 # GitLab may refuse a request that it made a moment ago, or is still thinking about.
@@ -64,6 +67,16 @@ class Lander:
             self._fault("merge:done")
             return self._taken(row)
         raise AssertionError("the last try returns")
+
+    async def no_auto_merge(self, request: PullRequest) -> None:
+        """Take GitLab's auto-merge off a request. Where there was none GitLab says so with 201 or 406, by its version."""
+        try:
+            await self._lane.ask("post", f"/merge_requests/{request.number}/cancel_merge_when_pipeline_succeeds", again=True)
+        except Declined as declined:
+            if declined.status != 406:
+                raise
+            log.info("auto-merge was off", number=request.number, why=declined.words)
+        self._fault("auto:off")
 
     async def _refused(self, declined: Declined, request: PullRequest, landing: Landing) -> Landed | NotLanded | None:
         """What a refusal means; None: it is worth another try."""

@@ -83,7 +83,9 @@ def readiness(answers: Answers, base: Protection) -> Readiness:
         review_requests=tuple(_asked(answers)),
         unresolved_threads=_open_threads(request.get("blocking_discussions_resolved")),
         in_merge_queue=answers.on_train,
-        auto_merge=bool(request.get("merge_when_pipeline_succeeds")),
+        auto_merge=(auto := bool(request.get("merge_when_pipeline_succeeds"))),
+        # Until it is merged, this is who asked for that.
+        auto_merge_by=_username(request.get("merge_user")) if auto else "",
         complete=pipelines_read and answers.approvals is not None and can_merge is not None,
     )
 

@@ -29,7 +29,7 @@ Say = Callable[[PullRequest, str], Any]
 
 FAULT_POINTS = (
     "open:branch", "open:request", "refresh:branch", "refresh:checked", "refresh:words", "close:note", "close:branch",
-    "close:request", "merge:done", "push:done",
+    "close:request", "merge:done", "auto:off", "push:done",
 )  # fmt: skip
 """The points after each write, at which tests end the process."""
 

@@ -284,7 +284,8 @@ class Graph(Writes):
             "reviewDecision": lambda info: self.world.decision(repo, pull),
             "isInMergeQueue": pull.queued,
             "isMergeQueueEnabled": self.world.has_queue(repo, pull.base),
-            "autoMergeRequest": {"enabledAt": moment(pull.updated)} if pull.auto_merge else None,
+            "autoMergeRequest": pull.auto_merge
+            and {"enabledAt": moment(pull.updated), "enabledBy": _actor(pull.auto_merge["by"])},
             "labels": lambda info, first: _connection(sorted(pull.labels), lambda name: {"name": name}),
             "assignees": lambda info, first: _connection(sorted(pull.assignees), lambda name: {"login": name}),
             "comments": lambda info, last: _connection(pull.comments[-last:], _comment, total=len(pull.comments)),

@@ -50,7 +50,7 @@ def _json(call: Call, merge: Merge, *, single: bool = False) -> dict[str, Any]:
         "created_at": merge.created_at,
         "updated_at": merge.updated_at,
         "merged_at": merge.merged_at,
-        "merge_user": merge.merged_by.brief() if merge.merged_by else None,
+        "merge_user": merge.merge_user.brief() if merge.merge_user else None,
         "closed_at": merge.closed_at,
         "closed_by": merge.closed_by.brief() if merge.closed_by else None,
         "user_notes_count": sum(not note.system for note in merge.notes),
@@ -251,6 +251,19 @@ def merge_now(call: Call) -> Any:
     return _json(call, merge, single=True)
 
 
+def cancel(call: Call) -> Any:
+    """Take auto-merge off. GitLab answers 201 with what its service said, also where there was nothing to cancel."""
+    call.knows()
+    call.need(DEVELOPER)
+    merge = _find(call)
+    if merge.state != "opened" or merge.auto is None:
+        no = {"message": "Can't cancel the automatic merge", "status": "error", "http_status": 406}
+        return web.json_response(no, status=201)
+    merge.auto = None
+    call.server.note(merge, call.user, "canceled the automatic merge", system=True)
+    return web.json_response({"status": "success"}, status=201)
+
+
 def board(call: Call) -> Any:
     call.knows(body="sha squash auto_merge when_pipeline_succeeds")
     call.need(DEVELOPER)
@@ -292,6 +305,7 @@ ROUTES = [
     ("POST", f"{_MERGE}/notes", new_note),
     ("PUT", f"{_MERGE}/notes/:note", edit_note),
     ("PUT", f"{_MERGE}/merge", merge_now),
+    ("POST", f"{_MERGE}/cancel_merge_when_pipeline_succeeds", cancel),
     ("GET", "/projects/:id/merge_trains/merge_requests/:iid", car),
     ("POST", "/projects/:id/merge_trains/merge_requests/:iid", board),
 ]

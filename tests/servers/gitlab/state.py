@@ -125,6 +125,11 @@ class Merge:
     stale_left: int = 0  # in so many answers
     car: str | None = None  # its place on the train: idle, fresh, merged
 
+    @property
+    def merge_user(self) -> User | None:
+        """Who merged it, or set it to auto-merge."""
+        return self.merged_by or (self.auto or {}).get("user")
+
 
 @dataclass(slots=True)
 class Issue:

@@ -62,7 +62,7 @@ ACTIONS = ("open", "refresh", "close", "merge", "comment", "show", "push")
 
 def points_of(action: str) -> list[str]:
     """The points that lie on an action's way."""
-    others = {"open": ("people",), "refresh": ("people:labels",), "close": ("comment",)}.get(action, ())
+    others = {"open": ("people",), "refresh": ("people:labels", "auto:off"), "close": ("comment",)}.get(action, ())
     return [point for point in FAULT_POINTS if point.startswith((f"{action}:", *others))]
 
 

@@ -152,7 +152,7 @@ async def test_auto_merge_lands_with_our_words_when_the_checks_pass(w: World) ->
     assert await forge.merge(request, landing) == Landed(None)
     seen = (await forge.look()).requests[0]
     assert seen.readiness is not None
-    assert (seen.state, seen.readiness.auto_merge) == ("open", True)
+    assert (seen.state, seen.readiness.auto_merge, seen.readiness.auto_merge_by) == ("open", True, "tagboat[bot]")
     w.server.world.check(w.repo, request.head)
     landed = (await forge.look()).requests[0]
     assert (landed.state, landed.landed) == ("merged", w.repo.head("main"))

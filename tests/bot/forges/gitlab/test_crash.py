@@ -55,6 +55,17 @@ async def lands(gitlab: Setting, forge: GitLabForge) -> None:
         assert isinstance(await forge.merge(request, at(request)), Landed)
 
 
+async def hands_over(gitlab: Setting, forge: GitLabForge) -> None:
+    """Left to GitLab's auto-merge, and taken back."""
+    gitlab.project.settings["only_allow_merge_if_pipeline_succeeds"] = True
+    (request,) = (await forge.look()).requests
+    if not any(one.status == "running" for one in gitlab.project.pipelines):
+        gitlab.server.pipeline(gitlab.project, request.head, ref=request.branch)
+    assert await forge.merge(request, at(request, auto=True)) == Landed(None)
+    await forge.no_auto_merge(request)
+    assert gitlab.merge().auto is None
+
+
 async def pushes(gitlab: Setting, forge: GitLabForge) -> None:
     look = await forge.look()
     if gitlab.repo.show("main:app.yaml") != "image: web:1.2.0":
@@ -67,7 +78,8 @@ async def reports(gitlab: Setting, forge: GitLabForge) -> None:
 
 
 STORIES: dict[str, Story] = {
-    "open": opens, "refresh": refreshes, "close": closes, "merge": lands, "push": pushes, "note": refreshes, "dashboard": reports,
+    "open": opens, "refresh": refreshes, "close": closes, "merge": lands, "auto": hands_over, "push": pushes,
+    "note": refreshes, "dashboard": reports,
 }  # fmt: skip
 POINTS = [*writing.FAULT_POINTS, *talk.FAULT_POINTS]
 

@@ -237,3 +237,39 @@ async def test_a_place_on_the_train_whose_answer_is_lost(tmp_path: Path, after: 
             with pytest.raises(Unreachable):
                 await land(gitlab, request, enqueue=True)
         assert gitlab.server.counted[f"POST /projects/{gitlab.project.id}/merge_trains/merge_requests/1"] == 1
+
+
+async def test_auto_merge_says_who_asked_for_it_and_is_taken_off(tmp_path: Path) -> None:
+    async with setting(tmp_path, only_allow_merge_if_pipeline_succeeds=True) as gitlab:
+        gitlab.project.ci = "request"
+        request = await gitlab.opened()
+        await land(gitlab, request, auto=True)
+        look = await gitlab.forge.look()
+        facts = look.requests[0].readiness
+        assert facts is not None
+        assert (facts.auto_merge, facts.auto_merge_by) == (True, look.login)
+        for _ in range(2):  # said twice it is done once
+            await gitlab.forge.no_auto_merge(request)
+            assert gitlab.merge().auto is None
+        facts = (await gitlab.seen()).readiness
+        assert facts is not None
+        assert (facts.auto_merge, facts.auto_merge_by) == (False, "")
+        gitlab.server.finish(gitlab.project)
+        assert (await gitlab.seen()).state == "open"
+
+
+async def test_an_auto_merge_of_a_person_is_told_as_theirs(tmp_path: Path) -> None:
+    async with setting(tmp_path, only_allow_merge_if_pipeline_succeeds=True) as gitlab:
+        gitlab.project.ci = "request"
+        await gitlab.opened()
+        gitlab.merge().auto = {"user": gitlab.server.user("ada")}
+        facts = (await gitlab.seen()).readiness
+        assert facts is not None
+        assert (facts.auto_merge, facts.auto_merge_by) == (True, "ada")
+
+
+async def test_nothing_to_take_off_on_an_older_gitlab(tmp_path: Path) -> None:
+    async with setting(tmp_path) as gitlab:
+        request = await gitlab.opened()
+        gitlab.server.rules.append(Rule("POST", "/cancel_merge", status(406)))
+        await gitlab.forge.no_auto_merge(request)
