@@ -7,7 +7,10 @@ from collections import Counter
 from datetime import datetime
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from bot.work import local
 from bot.work.base import Outcome, organisation
 from bot.work.local import LocalWork
 
@@ -133,6 +136,100 @@ async def test_stopping_does_not_wait_for_ever() -> None:
     await asyncio.sleep(0.01)
     assert not await work.stop(0.05)
     assert passes.done == []
+
+
+async def storm(work: LocalWork, repositories: int, seconds: float) -> int:
+    """Events for these without end, for so long; how many they were."""
+    loop = asyncio.get_running_loop()
+    until, count = loop.time() + seconds, 0
+    while loop.time() < until:
+        for at in range(repositories):
+            await work.ask(f"acme/app-{at}", "push")
+            count += 1
+        await asyncio.sleep(0.002)
+    return count
+
+
+@pytest.mark.parametrize("repositories", [1, 20])
+async def test_events_without_end_are_no_passes_without_end(repositories: int) -> None:
+    passes = Passes()
+    work = LocalWork(passes.run, at_once=4)
+    await work.start()
+    events = await storm(work, repositories, 0.6)
+    await work.idle()
+    most = repositories + (0.6 + local._SPARE) / local._BETWEEN + repositories + 1  # the first, those between, the last
+    assert events > 50 * repositories / 2
+    assert repositories < len(passes.done) <= most
+    assert set(passes.done) == {f"acme/app-{at}" for at in range(repositories)}
+    await work.stop(1)
+
+
+async def test_a_first_event_does_not_wait_behind_those_of_repositories_that_were_just_looked_at() -> None:
+    passes = Passes()
+    work = LocalWork(passes.run, at_once=1)
+    await work.start()
+    await storm(work, 30, 0.2)
+    assert await work.depth() >= 20
+    done = len(passes.done)
+    await work.ask("small/gitops", "push")
+    await asyncio.sleep(0.05)
+    assert "small/gitops" in passes.done[done : done + 2]
+    assert await work.stop(1), "those that are held back keep nobody from stopping"
+    assert await work.depth() == 0
+
+
+async def test_nobody_is_held_back_longer_than_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "_MOMENT", 0.2)
+    monkeypatch.setattr(local, "_BETWEEN", 60.0)
+    passes = Passes()
+    work = LocalWork(passes.run, at_once=2)
+    await work.start()
+    for _ in range(2):
+        for at in range(20):
+            await work.ask(f"acme/app-{at}", "push")
+        await asyncio.sleep(0.05)
+    assert len(passes.done) == 20 + 1, "one has what was saved up"
+    assert await work.depth() == 19
+    await asyncio.sleep(0.2)
+    await work.ask("other/gitops", "push")
+    async with asyncio.timeout(5):
+        await work.idle()
+    assert Counter(passes.done) == Counter({f"acme/app-{at}": 2 for at in range(20)} | {"other/gitops": 1})
+    await work.stop(1)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 8)), max_size=60), st.integers(1, 3))
+def test_every_repository_is_looked_at_after_its_last_event(events: list[tuple[int, int]], at_once: int) -> None:
+    async def story() -> None:
+        loop = asyncio.get_running_loop()
+        begun: dict[str, float] = {}
+        last: dict[str, float] = {}
+        running: set[str] = set()
+
+        async def run(repository: str, why: str, asked: datetime) -> Outcome:
+            assert repository not in running
+            running.add(repository)
+            begun[repository] = loop.time()
+            await asyncio.sleep(0.002)
+            running.discard(repository)
+            return Outcome()
+
+        work = LocalWork(run, at_once=at_once)
+        await work.start()
+        for number, pause in events:
+            last[f"acme/app-{number}"] = loop.time()
+            await work.ask(f"acme/app-{number}", "push")
+            if pause < 5:
+                await asyncio.sleep(pause / 1000)
+        async with asyncio.timeout(20):
+            await work.idle()
+        assert begun.keys() == last.keys()
+        assert all(begun[name] >= moment for name, moment in last.items())
+        assert await work.depth() == 0
+        assert await work.stop(1)
+
+    asyncio.run(story())
 
 
 @pytest.mark.parametrize(
