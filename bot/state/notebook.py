@@ -70,13 +70,12 @@ class Notebook:
             at = await self._clock(connection, now)
             known = await self._known(connection, ids)
             fresh = [hint for hint in hints if not hint.delivery or hint.delivery[:400] not in known]
-            rows = [{"id": one, "at": at} for one in ids if one not in known]
-            for some in _chunks(rows):
-                await connection.execute(self._ledger.insert_new(_deliveries).values(list(some)))
-            images = sorted({hint.image for hint in fresh if hint.image})
-            for some_images in _chunks(images):
-                mark = self._ledger.insert(_stale).values([{"image": image, "since": at} for image in some_images])
-                await connection.execute(mark.on_conflict_do_update(index_elements=["image"], set_={"since": at}))
+            if rows := [{"id": one, "at": at} for one in ids if one not in known]:
+                await connection.execute(self._ledger.insert_new(_deliveries), rows)
+            if marks := [{"image": image, "since": at} for image in sorted({hint.image for hint in fresh if hint.image})]:
+                mark = self._ledger.insert(_stale)
+                newest = mark.on_conflict_do_update(index_elements=["image"], set_={"since": mark.excluded.since})
+                await connection.execute(newest, marks)
         return fresh
 
     async def stale(self, images: Collection[str]) -> Mapping[str, datetime]:

@@ -2,7 +2,8 @@
 
     await inbox.take(hints)      returns once they are written down; whoever sent them may be answered
 
-An image means: the repositories in which it stands. A delivery that was seen before means nothing.
+A hint that comes alone is written down at once; those that follow it closely are written down together. An image means: the
+repositories in which it stands. A delivery that was seen before means nothing.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ log = structlog.get_logger(__name__)
 
 _AGAIN = 2.0  # seconds until what could not be asked for is asked for again
 _TOGETHER = 500  # hints that are written in one transaction
+_MOMENT = 0.01  # seconds from one transaction to the next, so that under load there are a hundred a second and not one a hint
 
 
 class Full(Exception):
@@ -48,6 +50,7 @@ class Inbox:
         self._waiting: list[tuple[Sequence[Hint], asyncio.Future[int]]] = []
         self._owed: list[Hint] = []
         self._there = asyncio.Event()
+        self._turn = asyncio.Lock()
         self._writer: asyncio.Task[None] | None = None
         self._refreshing: asyncio.Task[None] | None = None
 
@@ -57,8 +60,9 @@ class Inbox:
 
     async def stop(self) -> None:
         """Write down what waits, and end."""
-        while self._waiting:
-            await self._flush()
+        async with self._turn:  # what is being written is written
+            while self._waiting:
+                await self._flush()
         for task in (self._writer, self._refreshing):
             if task is not None:
                 task.cancel()
@@ -80,7 +84,9 @@ class Inbox:
             await self._there.wait()
             self._there.clear()
             while self._waiting:
-                await self._flush()
+                async with self._turn:
+                    await self._flush()
+                await asyncio.sleep(_MOMENT)
             if self._owed:
                 await self._pay()
 

@@ -12,6 +12,7 @@ import asyncio
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from http import HTTPStatus
 
 import structlog
@@ -187,6 +188,7 @@ def _answer(status: HTTPStatus | int, words: str) -> web.Response:
     return web.Response(status=status, text=words + "\n")
 
 
+@lru_cache(256)
 def _canonical_host(host: str) -> str:
     """A registry's host as image names have it."""
     try:
