@@ -39,16 +39,21 @@ async def one_pass(forge: Forge, terms: Terms, tools: Tools) -> Report:
         await running.run()
     except NoConfig as error:
         report.add("left", "", str(error))
+        await running.take_back()
     except Gone as error:
         report.add("left", "", str(error))
     except ConfigError as error:
         for finding in error.findings:
             report.add("trouble", f"{finding.file}:{finding.line}" if finding.line else finding.file, _said(finding))
+        await running.take_back()
         if tools.mode != "observe":  # the request that mends it is just what is looked for
             await review(forge, terms, report)
     except Limited as error:
         report.add("trouble", "", str(error), wake=error.until)
-    except (ForgeError, LedgerError) as error:
+    except LedgerError as error:
+        report.add("trouble", "", str(error))
+        await running.take_back()
+    except ForgeError as error:
         report.add("trouble", "", str(error))
     finally:
         running.settle()

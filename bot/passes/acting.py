@@ -73,6 +73,11 @@ class Hands:
                     written[action.proposal.stream.key] = request
         return written
 
+    @property
+    def rewritten(self) -> set[int]:
+        """The requests whose branches were written anew."""
+        return {number for number, _ in self._rewritten}
+
     async def rewrite(self, request: PullRequest, proposal: Proposal, reason: str, head: str) -> PullRequest | None:
         """Write a request's branch anew on its base; None where that failed, or was done already."""
         if (request.number, head) in self._rewritten:

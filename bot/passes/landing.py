@@ -17,11 +17,13 @@ from bot.passes.acting import Hands
 from bot.passes.comparing import Foreign, Outdated, compare
 from bot.passes.deciding import Decided
 from bot.passes.facts import Witness
+from bot.passes.native import Native
 from bot.passes.tools import Mode
 from rules.automerge import Automerge
 from rules.loops import Marking, Refusal
 from rules.merging import Block, Condition, Facts, Merge, MergeDecision, Skip, UpdateBranch, Wait, conditions, decide
 from rules.messages import landing
+from rules.plan import Close
 from rules.proposals import Proposal
 from rules.requests import PullRequest
 
@@ -69,8 +71,10 @@ class Lander:
     decided: Decided
     witness: Witness
     mode: Mode
+    native: Native
     verdicts: dict[int, Verdict] = field(default_factory=dict)
     again: bool = False
+    _landed: set[int] = field(default_factory=set)
     _lanes: dict[str, int] = field(default_factory=dict)  # base -> the request that goes first there
 
     async def land(self, candidates: Iterable[Candidate]) -> None:
@@ -79,6 +83,7 @@ class Lander:
         done: set[str] = set()
         for one in ordered:
             if one.request.base in done:
+                self.native.kept.add(one.request.number)  # it is looked at again in the next round
                 continue
             rule = one.proposal.automerge
             if rule is None:
@@ -89,6 +94,7 @@ class Lander:
                 self._say(one, Wait("it was written just now; its checks are looked at in the next pass", soon))
             elif await self._one(one, rule):
                 done.add(one.request.base)
+        await self.native.take_back(self._gone(ordered))
 
     async def _one(self, one: Candidate, rule: Automerge) -> bool:
         """Decide about one request and carry it out; whether its base has moved by that."""
@@ -96,6 +102,13 @@ class Lander:
         decision = decide(facts, rule)
         if isinstance(decision, Merge):
             decision = await self._checked(one, rule, decision)
+        elif isinstance(decision, Wait) and rule.native:
+            offered = await self._offered(one, rule, facts, decision)
+            if isinstance(offered, Landed):
+                self.again = True
+                self._landed.add(one.request.number)
+                return True
+            decision = offered
         self._say(one, decision, facts, rule)
         match decision:
             case Merge():
@@ -109,6 +122,17 @@ class Lander:
             case _:
                 assert_never(decision)
         return False
+
+    async def _offered(self, one: Candidate, rule: Automerge, facts: Facts, decision: Wait) -> Wait | Landed:
+        reference = _reference(self.hands.forge.kind, one.request.number)
+        return await self.native.offer(one.request, one.proposal, rule, facts, decision, reference)
+
+    def _gone(self, candidates: Iterable[Candidate]) -> set[int]:
+        """What has landed in this round, was written anew, or is closed: there is no auto-merge left to take off."""
+        heads = {one.request.number: one.request.head for one in candidates}
+        ended = {action.request.number for action in self.decided.actions if isinstance(action, Close)}
+        anew = {one.number for one in self.decided.seen.look.requests if heads.get(one.number, one.head) != one.head}
+        return ended | anew | self.hands.rewritten | self._landed
 
     async def _is_on_its_way(self, verdict: Verdict, facts: Facts) -> bool:
         """Whether all that is missing are its checks, and something was heard of them, or its branch was written, lately."""
@@ -161,6 +185,7 @@ class Lander:
         match outcome:
             case Landed(commit):
                 del self.verdicts[request.number]
+                self._landed.add(request.number)
                 self.again = self.again or commit is not None
                 await hands.landed(request, one.proposal, message, commit, marking.reason)
                 return commit is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import assert_never
@@ -14,6 +15,7 @@ from bot.passes.deciding import Decided, Decider
 from bot.passes.facts import Witness
 from bot.passes.hearing import Hearing
 from bot.passes.landing import Candidate, Lander, Verdict, conflicting
+from bot.passes.native import Native, landed_meanwhile, take_back
 from bot.passes.reviewing import review
 from bot.passes.splitting import split_red
 from bot.passes.telling import told
@@ -22,6 +24,7 @@ from bot.reading.answering import Answers
 from bot.reading.choosing import Chooser
 from bot.reading.looking import Terms, look
 from bot.report import Report, lasting
+from bot.state.ledger import LedgerError
 from rules.merging import Block, Merge, Skip, UpdateBranch, Wait
 from rules.messages import left_to_you
 from rules.messages.dashboard import dashboard
@@ -58,6 +61,7 @@ class Pass:
             seen = await look(self._forge, tools.memory, self._terms)
             author = seen.config.commits.author
             self._forge.commit_as((author.name, author.email) if author else None, seen.config.commits.signoff)
+            await landed_meanwhile(self._hands, tools.memory, seen.look.requests)
             if self._hearing is not None and count == 0:
                 await self._hearing.hear(seen.look)
             self._decided = await self._decider.decide(seen)
@@ -68,6 +72,12 @@ class Pass:
             await review(self._forge, self._terms, self._report)
         if self._hearing is not None and self._decided is not None:
             await self._hearing.answer(self._decided, self._verdicts)
+
+    async def take_back(self) -> None:
+        """Where the rules cannot be read, or what people said: nothing stays left to the forge's own auto-merge."""
+        left = self._tools.memory.left.get((self._forge.kind, self._forge.name), ())
+        with contextlib.suppress(LedgerError):
+            await take_back(self._hands, self._tools.memory, left)
 
     async def _act(self, decided: Decided) -> bool:
         """Carry out one plan; whether it is worth looking again at once."""
@@ -88,7 +98,8 @@ class Pass:
             why = why if one.request.number in asked else "it conflicts with its base"
             request = await self._hands.rewrite(one.request, one.proposal, why, head)
             candidates = [Candidate(request, one.proposal) if request and each is one else each for each in candidates]
-        lander = Lander(self._hands, decided, self._witness(decided), self._tools.mode)
+        native = Native(self._hands, decided, self._tools.memory, self._tools.mode)
+        lander = Lander(self._hands, decided, self._witness(decided), self._tools.mode, native)
         await lander.land(candidates)
         self._verdicts = lander.verdicts
         if not lander.again:

@@ -20,7 +20,9 @@ from rules.findings import Finding
 from rules.formats import is_manifest
 from rules.formats.base import Occurrence, Unread
 from rules.loops import included, is_definition
+from rules.merging.native import is_left
 from rules.policies.base import Choosing
+from rules.requests import PullRequest
 
 FILE_LIMIT = 8 * 1024 * 1024
 _REGULAR = frozenset({"100644", "100755"})
@@ -65,12 +67,19 @@ class Memory:
     """What passes remember of each other, to read only what changed. Commits and blobs are named by what they hold, so one memory
     serves all repositories under the same operator's settings. `bases` are the base branches that a repository's configuration
     named last, `said` is what was last commented on a request, `pipelines` are blobs of manifests that start pipelines. `kept` is
-    what earlier processes read (plain git has its clone for that). Losing it costs requests, nothing else."""
+    what earlier processes read (plain git has its clone for that). Losing it costs requests, nothing else.
+
+    Of what is left to the forge's own auto-merge: `left` is what the last look showed of it, `compared` are the heads that were
+    compared for it (with what the forge said against it), `noted` those that are in the history, `merged` what has landed."""
 
     scanner: Scanner = field(default_factory=Scanner)
     configs: LRUCache[str, Config] = field(default_factory=lambda: LRUCache(maxsize=_CONFIGS_KEPT))
     bases: LRUCache[tuple[str, str], tuple[str, ...]] = field(default_factory=lambda: LRUCache(maxsize=_REPOSITORIES_KEPT))
     said: LRUCache[tuple[str, str, int], str] = field(default_factory=lambda: LRUCache(maxsize=_REPOSITORIES_KEPT))
+    left: LRUCache[tuple[str, str], tuple[PullRequest, ...]] = field(default_factory=lambda: LRUCache(_REPOSITORIES_KEPT))
+    merged: LRUCache[tuple[str, str], frozenset[int]] = field(default_factory=lambda: LRUCache(_REPOSITORIES_KEPT))
+    compared: LRUCache[tuple[str, str, int], tuple[str, str]] = field(default_factory=lambda: LRUCache(_REPOSITORIES_KEPT))
+    noted: LRUCache[tuple[str, str, int], str] = field(default_factory=lambda: LRUCache(_REPOSITORIES_KEPT))
     trees: LRUCache[str, Mapping[str, Entry]] = field(default_factory=lambda: LRUCache(maxsize=_FILES_KEPT, getsizeof=_files))
     views: LRUCache[tuple[str, str, str], View] = field(default_factory=lambda: LRUCache(maxsize=_FILES_KEPT, getsizeof=_places))
     blobs: LRUCache[str, bytes] = field(default_factory=lambda: LRUCache(maxsize=_BYTES_KEPT, getsizeof=len))
@@ -136,6 +145,7 @@ async def look(forge: Forge, memory: Memory, terms: Terms) -> Seen:
     first = (forge.kind, forge.name) not in memory.bases
     asked = memory.bases.get((forge.kind, forge.name), ())
     seen = await forge.look(asked)
+    memory.left[forge.kind, forge.name] = tuple(one for one in seen.requests if is_left(one, seen.login))
     default = seen.project.default_branch
     if default not in seen.heads:
         raise NoConfig("the repository is empty")

@@ -31,6 +31,8 @@ GATES = (
 
 _DEFAULTS = {field.name: getattr(Automerge(), field.name) for field in fields(Automerge)}
 _WAITED_FOR = frozenset({"checks", "forge"})
+_RUNNING = frozenset({"ci_still_running"})
+_LOOKING = frozenset({"ci_must_pass", "checking", "unchecked", "preparing", "approvals_syncing"})
 
 
 def is_left(request: PullRequest, login: str) -> bool:
@@ -39,27 +41,36 @@ def is_left(request: PullRequest, login: str) -> bool:
     return request.state == "open" and ready is not None and ready.auto_merge and bool(login) and ready.auto_merge_by == login
 
 
-def only_checks_missing(facts: Facts, rule: Automerge) -> bool:
-    """Whether it waits for its checks, and for nothing else but the forge's word that they have passed."""
+def only_checks_missing(facts: Facts, rule: Automerge, *, left: bool = False) -> bool:
+    """Whether it waits for its checks, and for nothing else but the forge's word that they have passed. One that is `left` to the
+    forge already may wait for that word alone."""
     missing = [one for one in conditions(facts, rule) if one.met is not True]
-    return all(one.met is None and one.name in _WAITED_FOR for one in missing) and any(one.name == "checks" for one in missing)
+    names = {one.name for one in missing}
+    return all(one.met is None for one in missing) and names <= _WAITED_FOR and bool(names if left else names & {"checks"})
 
 
 def hindrance(
-    facts: Facts, rule: Automerge, decision: MergeDecision, markings: Iterable[Marking | Refusal], *, allowed: bool
+    facts: Facts,
+    rule: Automerge,
+    decision: MergeDecision,
+    markings: Iterable[Marking | Refusal],
+    *,
+    allowed: bool,
+    left: bool = False,
 ) -> str | None:
     """Why the forge may not land a request by its own auto-merge, in words; None: it may.
 
     `decision` is what `decide` said of the same facts. `markings` are those of every way in which it could land, by us and by
-    the forge. `allowed`: whether the repository's settings allow auto-merge.
+    the forge. `allowed`: whether the repository's settings allow auto-merge. `left`: whether it is left to the forge already;
+    then the forge may take its time to say how the request stands.
     """
     if not rule.native:
         return "the rule does not ask for it (native)"
-    if not isinstance(decision, Wait) or not only_checks_missing(facts, rule):
+    if not isinstance(decision, Wait) or not only_checks_missing(facts, rule, left=left):
         return "it does not wait for its checks alone"
     if not allowed:
         return "the repository's settings do not allow it"
-    return _of_ours(facts, rule, markings) or _of_the_forge(facts, rule)
+    return _of_ours(facts, rule, markings) or _of_the_forge(facts) or _waits(facts, rule, left)
 
 
 def _of_ours(facts: Facts, rule: Automerge, markings: Iterable[Marking | Refusal]) -> str | None:
@@ -87,26 +98,32 @@ def _of_ours(facts: Facts, rule: Automerge, markings: Iterable[Marking | Refusal
     return None
 
 
-def _of_the_forge(facts: Facts, rule: Automerge) -> str | None:
-    """Whether the forge itself really waits for all that is missing."""
-    readiness = facts.readiness
-    demands = readiness.protection
+def _of_the_forge(facts: Facts) -> str | None:
+    """Whether the base demands checks for which the forge would wait."""
+    demands = facts.readiness.protection
     if facts.platform == "git":
         return "plain git has none"
-    if not (readiness.complete and demands.known):
+    if not (facts.readiness.complete and demands.known):
         return "not all of its facts could be read"
     if demands.merge_queue:
         return "the base branch has a merge queue"
     if not demands.present:
         return "the base branch is not protected"
-    counted = tally(facts, rule)
-    if counted.failed or counted.none:
-        return "it does not wait for its checks alone"
     if facts.platform == "gitlab":
-        runs = readiness.detailed_merge_status == "ci_still_running" and readiness.pipeline is not None
-        return None if runs and demands.pipelines_must_succeed else "GitLab would not wait for its pipeline"
-    ours = {check.name for check in readiness.checks if is_own(check, facts.login)}
+        return None if demands.pipelines_must_succeed else "the project does not want its pipelines to succeed"
+    ours = {check.name for check in facts.readiness.checks if is_own(check, facts.login)}
     if any(wanted.name in ours for wanted in demands.required_checks):
         return "a check of ours is required, and GitHub would count it"
-    blocked = readiness.mergeable == "MERGEABLE" and readiness.merge_state == "BLOCKED"
-    return None if blocked and demands.required_checks else "GitHub would not wait for its checks"
+    return None if demands.required_checks else "the base branch requires no check"
+
+
+def _waits(facts: Facts, rule: Automerge, left: bool) -> str | None:
+    """Whether the forge waits right now: what it could land at once it lands at once."""
+    readiness = facts.readiness
+    if facts.platform == "gitlab":
+        states = _RUNNING | _LOOKING if left else _RUNNING
+        waits = readiness.detailed_merge_status in states and readiness.pipeline is not None
+        return None if waits else "GitLab does not wait for its pipeline"
+    unknown = frozenset({"UNKNOWN"} if left else ())
+    waits = readiness.mergeable in unknown | {"MERGEABLE"} and readiness.merge_state in unknown | {"BLOCKED"}
+    return None if waits and not tally(facts, rule).failed else "GitHub does not wait for its checks"

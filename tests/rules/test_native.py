@@ -200,6 +200,35 @@ def test_the_property_meets_requests_for_which_it_is_asked() -> None:
     assert found > 20
 
 
+LOOKING = {
+    "GitHub computes": WAITING | {"mergeable": "UNKNOWN", "merge_state": "UNKNOWN"},
+    "its checks have passed, and GitHub has not noticed": {"merge_state": "BLOCKED"},
+    "GitLab looks": gitlab("checking", "running"),
+    "GitLab's pipeline has passed, and GitLab looks": gitlab("checking", "success"),
+}
+
+
+@pytest.mark.parametrize("facts", LOOKING.values(), ids=LOOKING)
+def test_what_is_left_stays_left_while_the_forge_looks_and_nothing_new_is(facts: Json) -> None:
+    case = read(json.dumps({"facts": facts, "rule": {"native": True}}))
+    decision = decide(case.facts, case.rule)
+    answers = [hindrance(case.facts, case.rule, decision, PLAIN, allowed=True, left=left) for left in (True, False)]
+    assert [answer is None for answer in answers] == [True, False]
+
+
+@pytest.mark.parametrize("why", [why for why in FACTS if why not in ("GitHub is still computing", "GitLab has no pipeline")])
+def test_what_is_left_stays_left_by_no_other_fact(why: str) -> None:
+    case = read(json.dumps({"facts": FACTS[why], "rule": {"native": True}}))
+    answer = hindrance(case.facts, case.rule, decide(case.facts, case.rule), PLAIN, allowed=True, left=True)
+    assert (answer is None) == (why == "GitLab's pipeline waits for a person"), answer
+
+
+@pytest.mark.parametrize("why", RULES)
+def test_what_is_left_stays_left_under_no_gate_of_the_rule(why: str) -> None:
+    case = read(json.dumps({"facts": WAITING, "rule": {"native": True} | RULES[why]}))
+    assert hindrance(case.facts, case.rule, decide(case.facts, case.rule), PLAIN, allowed=True, left=True) is not None
+
+
 def test_a_failed_check_is_not_waited_for() -> None:
     case = read(json.dumps({"facts": WAITING | {"checks": [run("failure")]}, "rule": {"native": True}}))
     assert isinstance(decide(case.facts, case.rule), Block)
