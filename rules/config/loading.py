@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from rules.automerge import UPDATE_TYPES, Automerge
@@ -40,11 +41,17 @@ def load(data: bytes, *, file: str = FILE, defaults: Layer | None = None, limits
 
     An empty file is all defaults. Raises ConfigError with everything that is wrong.
     """
+    under = defaults or Layer()
+    lost: tuple[Finding, ...] = ()
     try:
-        own = layer(read(data, file))
+        tree = read(data, file)
+        lost = tuple(_following_nothing(tree, under))
+        own = layer(tree)
     except Broken as error:
-        raise ConfigError(error.findings) from None
-    return combine(defaults or Layer(), own, limits or Limits())
+        raise ConfigError((*error.findings, *lost)) from None
+    if lost:
+        raise ConfigError(lost)
+    return combine(under, replace(own, notes=(*own.notes, *_not_following(tree, under))), limits or Limits())
 
 
 def layer(tree: Tree) -> Layer:
@@ -94,6 +101,36 @@ def limits_of(model: LimitsModel) -> Limits:
         open_requests=model.pull_requests.limit or None,
         hourly_requests=model.pull_requests.hourly or None,
     )
+
+
+def _following_nothing(tree: Tree, under: Layer) -> Iterator[Finding]:
+    """The rules that follow, where no rule says what: whichever of them apply together, the key is missing."""
+    rules = _written(tree)
+    if any(rule.get("follow") is not None for _, rule in rules) or any(rule.choosing.get("follow") for rule in under.rules):
+        return
+    for place, rule in rules:
+        if rule.get("policy") == "follow":
+            message = "policy follow needs the key `follow`, and no rule has it"
+            yield tree.finding(("rules", place, "policy"), message, 'write for example follow: {from: "envs/dev/**"}')
+
+
+def _not_following(tree: Tree, under: Layer) -> Iterator[Finding]:
+    """The rules that say what to follow, where no rule has the policy that reads it. Beside another policy it is noted anyway."""
+    rules = _written(tree)
+    if any(rule.get("policy") == "follow" for _, rule in rules) or any(
+        rule.choosing.get("policy") == "follow" for rule in under.rules
+    ):
+        return
+    for place, rule in rules:
+        if rule.get("follow") is not None and rule.get("policy") is None:
+            message = "no rule says `policy: follow`, so nothing is followed"
+            yield tree.finding(("rules", place, "follow"), message, "write it beside")
+
+
+def _written(tree: Tree) -> list[tuple[int, dict[str, Any]]]:
+    """The rules as they stand in the file, checked or not."""
+    said = tree.at("rules").data
+    return [(place, rule) for place, rule in enumerate(said if isinstance(said, list) else ()) if isinstance(rule, dict)]
 
 
 def _merged(under: Table, own: Table) -> dict[str, Any]:

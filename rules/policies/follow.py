@@ -27,7 +27,7 @@ from rules.policies.kinds import of_step
 from rules.policies.settling import Entrant, Field, Ruling, left, settle
 from rules.tags import Form, older, read
 
-KEYS = frozenset[str]()
+KEYS = frozenset({"follow"})
 
 
 @dataclass(frozen=True, slots=True)

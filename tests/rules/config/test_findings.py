@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from rules.config import ConfigError, load
+from rules.config import ConfigError, layer, load
+from rules.config.tree import read
 
 
 def said(text: str | bytes) -> list[str]:
@@ -155,6 +156,28 @@ YAML = [
     ("rules: [{tags: '(?i)\\pL{200}'}]", [r":1: rules[0].tags: '(?i)\\pL{200}' is not a regular expression of RE2: pattern too large - compile failed"]),
 ]  # fmt: skip
 
+_NOTHING_FOLLOWED = (
+    'policy: policy follow needs the key `follow`, and no rule has it (write for example follow: {from: "envs/dev/**"})'
+)
+FOLLOWING = [
+    ("rules:\n  - policy: follow", [f":2: rules[0].{_NOTHING_FOLLOWED}"]),
+    ("rules: [{pin: true}, {policy: follow, follow: ~}]", [f":1: rules[1].{_NOTHING_FOLLOWED}"]),
+    (
+        "rules:\n  - {policy: follow, match: {paths: [a]}}\n  - {match: {paths: [b]},\n     policy: 'follow'}",
+        [f":2: rules[0].{_NOTHING_FOLLOWED}", f":4: rules[1].{_NOTHING_FOLLOWED}"],
+    ),
+    (
+        "rules: [{policy: follow}, {pni: true}, 7]",
+        [
+            ":1: rules[1].pni: unknown key (did you mean 'pin'?)",
+            ":1: rules[2]: has to be a mapping (key: value), not a text",
+            f":1: rules[0].{_NOTHING_FOLLOWED}",
+        ],
+    ),
+    # a key that is wrong is there: one fault is said once
+    ("rules: [{policy: follow, follow: {soak: 1h}}]", [":1: rules[0].follow.from: this key is missing"]),
+]
+
 SEVERAL = [
     (
         "version: 3\nrules:\n  - {match: {paths: [a]}, polcy: semver}\n  - {min_age: 3, tags: '('}\nloop: {max: no}\nfreeze: [{to: x}]",
@@ -203,10 +226,14 @@ FINE = [
     "commits: {marker: '[ci skip]', title: '{{x}} {image}', author: {name: Añá, email: a@b.c}, signoff: yes}",
     "rules:\n  - &dev {match: {paths: ['dev/**']}, pin: true}\n  - *dev\n",
     "rules: [{tags: !!str ^v}]",
+    "rules: [{policy: follow, follow: {from: dev}}]",
+    # another rule may bring the key: before, behind, and for other places as far as anybody can tell
+    "rules: [{policy: follow}, {match: {paths: [prod]}, follow: {from: dev}}]",
+    "rules: [{match: {paths: [prod]}, follow: {from: dev}}, {policy: follow}]",
 ]
 
 
-@pytest.mark.parametrize(("text", "expected"), [*KEYS, *KINDS, *VALUES, *YAML, *SEVERAL])
+@pytest.mark.parametrize(("text", "expected"), [*KEYS, *KINDS, *VALUES, *YAML, *FOLLOWING, *SEVERAL])
 def test_what_is_wrong(text: str | bytes, expected: list[str]) -> None:
     assert said(text) == expected
 
@@ -253,3 +280,33 @@ def test_no_file_takes_long(text: str) -> None:
     start = time.process_time()
     said(text)
     assert time.process_time() - start < 5
+
+
+@pytest.mark.parametrize(
+    ("defaults", "text", "noted"),
+    [
+        (
+            "",
+            "rules:\n  - follow: {from: dev}",
+            [":2: rules[0].follow: no rule says `policy: follow`, so nothing is followed (write it beside)"],
+        ),
+        ("", "rules: [{follow: {from: dev}}, {policy: follow}]", []),
+        ("rules: [{policy: follow}]", "rules: [{follow: {from: dev}}]", []),
+        ("rules: [{follow: {from: dev}}]", "rules: [{policy: follow}]", []),
+        (
+            "",
+            "rules: [{policy: auto, follow: {from: dev}}]",
+            [":1: rules[0].follow: the policy auto does not read it; it is for follow"],
+        ),
+    ],
+)
+def test_what_the_layers_say_together_about_following(defaults: str, text: str, noted: list[str]) -> None:
+    found = load(text.encode(), defaults=layer(read(defaults.encode(), "app.yaml")))
+    assert [str(note).removeprefix(".tagboat.yaml") for note in found.notes] == noted
+
+
+def test_the_operators_rules_alone_may_lack_what_a_repository_brings() -> None:
+    under = layer(read(b"rules: [{policy: follow}]", "app.yaml"))
+    assert load(b"", defaults=under).rules == under.rules
+    with pytest.raises(ConfigError, match=r"policy follow needs the key `follow`"):
+        load(b"rules: [{policy: follow}]", defaults=under)
