@@ -40,6 +40,7 @@ FORGES: Mapping[ForgeKind, str] = {
 }
 """Each kind of forge with its Host class, loaded only where it is used."""
 
+UNKNOWN = "there is no such repository in `forges`"
 AT_ONCE = 8  # passes over different repositories
 _SQLITE = "sqlite:///"
 
@@ -178,7 +179,7 @@ class App:
         for name in names:
             if not any(is_named(berth.name, name) for berth in berths):
                 report = Report(name)
-                report.add("trouble", "", "there is no such repository in `forges`")
+                report.add("trouble", "", UNKNOWN)
                 yield report
         turn = asyncio.Semaphore(AT_ONCE)
 

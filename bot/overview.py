@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from bot.report import Report
 from rules.messages import name
@@ -20,6 +21,19 @@ def overview(report: Report) -> Overview:
         alarms=tuple(Line(note.title, note.where, note.reason, note.wake) for note in report.of("trouble")),
         wake=report.wake,
     )
+
+
+def waiting(report: Report) -> list[Line]:
+    """The updates that only a clock holds back (an age, a schedule, a soak, a freeze), the next first: each image once for a
+    reason, at the first of its places."""
+    found = overview(report)
+    alike: dict[tuple[str, str], list[Line]] = {}
+    for line in sorted((*found.waiting, *found.held), key=lambda line: line.wake.timestamp() if line.wake else 0):
+        if line.wake is not None:
+            alike.setdefault((line.what, line.reason), []).append(line)
+    return [
+        replace(first, where=f"{first.where} and {len(more)} more" if more else first.where) for first, *more in alike.values()
+    ]
 
 
 def _open(report: Report) -> Iterator[Line]:

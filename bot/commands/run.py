@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from bot.overview import waiting
 from bot.report import Note, Report
-from bot.terminal import DONE, FAILED, UsageError, coloured, complain, nothing_listed, plain, progress, say, say_json
+from bot.terminal import DONE, FAILED, USAGE, UsageError, coloured, complain, nothing_listed, plain, progress, say, say_json
+from rules.messages.dashboard import moment
 
 STYLES = {
     "opened": "green", "refreshed": "green", "landed": "bold green", "pushed": "bold green", "closed": "yellow",
@@ -21,7 +23,8 @@ STYLES = {
 
 
 def run(*, app: Path | None = None, repo: Annotated[Sequence[str], Parameter(negative=())] = (), json: bool = False) -> int:
-    """One pass over every repository in `app.yaml`, then exit: 1 if a repository failed (the others were done).
+    """One pass over every repository in `app.yaml`, then exit: 1 if a repository failed (the others were done), 2 if none of the
+    names is known.
 
     Parameters
     ----------
@@ -42,7 +45,18 @@ def run(*, app: Path | None = None, repo: Annotated[Sequence[str], Parameter(neg
     reports = asyncio.run(_all(settings, repo, json))
     if not json:
         summary(reports)
-    return FAILED if any(report.failed for report in reports) else DONE
+    return _status(reports, repo)
+
+
+def _status(reports: Sequence[Report], names: Sequence[str]) -> int:
+    """The exit status. Names of which none is known, with everything else in order, are a wrong option value: nothing was run."""
+    from bot.app import UNKNOWN
+
+    failed = [report for report in reports if report.failed]
+    unknown = [report for report in failed if any(note.reason == UNKNOWN for note in report.of("trouble"))]
+    if not failed:
+        return DONE
+    return USAGE if len(failed) == len(unknown) == len(names) else FAILED
 
 
 async def _all(settings: Any, names: Sequence[str], json: bool) -> list[Report]:
@@ -57,7 +71,7 @@ async def _all(settings: Any, names: Sequence[str], json: bool) -> list[Report]:
                     reports.append(report)
                     advance(len(reports), len(reports))
                     if json:
-                        for note in report.notes:
+                        for note in (*report.notes, *_waiting(report)):
                             say_json(as_row(report.repository, note))
     except LedgerError as error:
         report = Report("the ledger")
@@ -67,6 +81,14 @@ async def _all(settings: Any, names: Sequence[str], json: bool) -> list[Report]:
         for note in report.of("trouble"):
             complain(f"{report.repository}: {': '.join(part for part in (note.where, note.title, note.reason) if part)}")
     return reports
+
+
+def _waiting(report: Report) -> Iterator[Note]:
+    """What only a clock holds back and no note of the pass says."""
+    told = {(note.where, note.reason) for note in report.notes}
+    for line in waiting(report):
+        if (line.where, line.reason) not in told:
+            yield Note("waiting", line.where, line.reason, line.what, wake=line.wake)
 
 
 def as_row(repository: str, note: Note) -> dict[str, Any]:
@@ -88,15 +110,26 @@ def summary(reports: Iterable[Report]) -> None:
         done = sum(1 for _ in report.of("opened", "refreshed", "closed", "landed", "pushed"))
         troubles = sum(1 for _ in report.of("trouble"))
         counted = f"{done} done" if done else "nothing to do" if not troubles else "nothing done"
-        say(f"{report.repository}: {counted}" + (f", {troubles} in trouble" if troubles else ""))
-        for note in report.notes:
+        say(f"{report.repository}: {counted}" + (f", {troubles} in trouble" if troubles else "") + _until(report))
+        for note in (*report.notes, *_waiting(report)):
             if note.kind != "trouble":  # said on standard error
                 _line(note)
 
 
+def _until(report: Report) -> str:
+    """How many updates wait for a clock, and until when the first of them does."""
+    lines = waiting(report)
+    if not lines:
+        return ""
+    until = f"until {moment(wake)}" if (wake := lines[0].wake) else ""
+    return f", 1 update waits {until}" if len(lines) == 1 else f", {len(lines)} updates wait, the next {until}"
+
+
 def _line(note: Note) -> None:
     what = note.title if note.title and note.title != note.where else ""
-    parts = [part for part in (note.where, what, f"({note.reason})" if note.reason else "") if part]
+    until = f"until {moment(note.wake)}" if note.wake else ""
+    reason = note.reason if until in note.reason else f"{note.reason}, {until}"
+    parts = [part for part in (note.where, what, f"({reason})" if reason else "") if part]
     text = f"{note.kind:10}" + "  ".join(plain(part) for part in parts)
     if sys.stdout.isatty():
         coloured([(f"  {text}", STYLES[note.kind])])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -74,9 +76,67 @@ async def test_only_the_repositories_that_are_named(yard: Yard) -> None:
     yard.list_forges(yard.broken.url, yard.good.url)
     done = await yard.desk.run("run", "--repo", yard.good.url)
     assert (done.status, done.lines[0]) == (0, f"{yard.good.url}: 1 done")
-    done = await yard.desk.run("run", "--repo", "somewhere/else")
-    assert done.status == 1
-    assert "somewhere/else: there is no such repository" in done.err
+
+
+@pytest.mark.parametrize(
+    ("names", "status", "ran"),
+    [
+        (["somewhere/else"], 2, False),
+        (["somewhere/else", "no/where"], 2, False),
+        (["somewhere/else", "GOOD"], 1, True),  # one was not found, the other was done
+        (["GOOD"], 0, True),
+    ],
+)
+async def test_names_that_nobody_knows(yard: Yard, names: list[str], status: int, ran: bool) -> None:
+    yard.list_forges(yard.good.url)
+    asked = [yard.good.url if name == "GOOD" else name for name in names]
+    done = await yard.desk.run("run", *(word for name in asked for word in ("--repo", name)))
+    assert done.status == status
+    for name in asked:
+        assert (f"{name}: there is no such repository in `forges`" in done.err) == (name != yard.good.url)
+    assert (yard.good.head("refs/tagboat/requests/1") is not None) == ran
+
+
+NOT_TODAY = f"{datetime.now(UTC) + timedelta(days=3):%a}"
+SOAK = """rules:
+  - {match: {paths: [prod.yaml]}, policy: follow, follow: {from: dev.yaml, soak: 3d}}
+  - {match: {paths: [dev.yaml]}, policy: none}"""
+MOMENT = r"20\d\d-\d\d-\d\d \d\d:\d\d UTC"
+
+
+@pytest.mark.parametrize(
+    ("config", "counted", "line"),
+    [
+        ("rules: [{min_age: 3d}]", "1 update waits until", r"  waiting   dev.yaml:7 and 1 more  \S+/acme/web  \(.*3d.*\)"),
+        (
+            f"rules: [{{schedule: '{NOT_TODAY} 09:00-10:00 UTC'}}]",
+            "1 update waits until",
+            r"  left      \S+/acme/web .*\(.*09:00.*\)",
+        ),
+        (SOAK, "1 update waits until", r"  waiting   prod.yaml:7  \S+/acme/web  \(1.4.1 soaks in dev.yaml until .*\)"),
+        (
+            "rules: [{match: {paths: [dev.yaml]}, min_age: 3d}, {match: {paths: [prod.yaml]}, min_age: 4d}]",
+            "2 updates wait, the next until",
+            r"  waiting   dev.yaml:7  \S+/acme/web  \(.*3d.*\)",
+        ),
+    ],
+)
+async def test_what_only_waits_is_said(yard: Yard, config: str, counted: str, line: str) -> None:
+    manifest = yard.good.show("main:web.yaml")
+    dev = manifest.replace(":1.4.0", ":1.4.1") if "soak" in config else manifest
+    repo = GitRepo(
+        yard.desk.folder / "waits", {".tagboat.yaml": config.encode(), "dev.yaml": dev.encode(), "prod.yaml": manifest.encode()}
+    )
+    yard.list_forges(repo.url)
+    done = await yard.desk.run("run")
+    assert (done.status, done.err) == (0, "")
+    assert re.fullmatch(rf"{re.escape(repo.url)}: nothing to do, {counted} {MOMENT}", done.lines[0]), done.lines
+    assert re.fullmatch(line, done.lines[1]), done.lines
+    assert all(len(re.findall(f"until {MOMENT}", one)) == 1 for one in done.lines), done.lines
+    rows = (await yard.desk.run("run", "--json")).rows
+    assert [row["kind"] for row in rows] == [line.split()[0]] * len(rows)
+    assert all(row["wake"] and row["reason"] and row["title"] for row in rows)
+    assert len(rows) == len(done.lines) - 1
 
 
 @pytest.mark.parametrize(
