@@ -264,6 +264,39 @@ async def test_a_person_who_pushes_in_that_very_moment_is_not_landed(tmp_path: P
         assert world.states() == {1: "open"}
 
 
+def forge(world: World) -> None:
+    """Somebody who may write puts other content into our own commit: its author and its trailers stay ours."""
+    world.repo.files.checkout(world.pull().head)
+    text = pod("HOST/acme/web:evil").replace("HOST", world.registry.host)
+    (world.repo.files.work / "dev" / "web.yaml").write_text(text)
+    world.repo.files.person("commit", "-q", "-a", "--amend", "--no-edit")
+    world.repo.files.person("push", "-q", "--force", "origin", f"HEAD:refs/heads/{world.pull().head}")
+
+
+async def test_what_looks_like_ours_and_is_not_is_never_left_to_github(tmp_path: Path) -> None:
+    async with opened(tmp_path) as world:
+        forge(world)
+        reason = note(await world.run(), "waiting").reason
+        assert reason.endswith("not asked for: its branch has something else in dev/web.yaml than the update writes")
+        assert world.pull().auto_merge is None
+
+
+async def test_what_looks_like_ours_and_is_not_is_taken_back(tmp_path: Path) -> None:
+    async with opened(tmp_path) as world, world.app() as app:
+
+        async def run() -> None:
+            assert [report.failed async for report in app.run_all()] == [False]
+
+        await run()
+        assert world.pull().auto_merge is not None
+        forge(world)
+        await run()
+        assert world.pull().auto_merge is None
+        world.check()
+        await run()
+        assert world.states() == {1: "open"}
+
+
 class Killed(BaseException):
     """Nothing in the program catches it."""
 
