@@ -43,7 +43,7 @@ def _together(batch: list[Proposal], template: str) -> Proposal:
     if len(batch) == 1:
         return batch[0]
     first, updates = batch[0], tuple(update for one in batch for update in one.updates)
-    title = messages.title(updates, template)
+    title = messages.title(updates, template, base=first.stream.base)
     subject = "+".join(sorted({one.stream.subject for one in batch}))
     return replace(
         first,

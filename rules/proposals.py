@@ -250,7 +250,9 @@ def _worded(
 ) -> Proposal:
     updates = tuple(one.update for one in members)
     elsewhere = set(standing) - {update.occurrence.file for update in updates}
-    title = messages.title(updates, ground.config.commits.title, stream.group, elsewhere)
+    bases = () if stream.landing == PUSH else ground.config.base_branches
+    template = ground.config.commits.title
+    title = messages.title(updates, template, stream.group, elsewhere, base=ground.base, bases=bases)
     schedules = dict.fromkeys(one.proposing.schedule for one in members)
     proposal = Proposal(
         stream=stream,

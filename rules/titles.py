@@ -19,6 +19,7 @@ FIELDS: Mapping[str, str] = {
     "path": "the file, where there is just one",
     "group": "the group's name, where there is one",
     "count": "how many places change",
+    "base": "the branch that is kept fresh",
 }
 DEFAULT = "{action} {image} from {old} to {new}"
 

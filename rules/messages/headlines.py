@@ -2,6 +2,7 @@
 
     Update web from 1.4.1 to 1.4.2
     Update web from 1.4.1 to 1.4.2 in envs/prod      where the image stands elsewhere too, in a request of its own
+    Update web from 1.4.1 to 1.4.2 on release        where several base branches are kept fresh: on all but the first
     Update platform: 3 images                        a group whose members move by steps of their own
     Pin nginx 1.25 to its digest
     Roll back web from 1.4.2 to 1.4.1
@@ -23,16 +24,27 @@ LIMIT = 250  # characters: GitHub takes 256, GitLab 255
 SEVERAL = "several tags"
 
 
-def title(updates: Sequence[Update], template: str, group: str | None = None, elsewhere: Collection[str] = ()) -> str:
-    """The title for a stream's updates. `group` is the name of its group; `elsewhere` are the other files with these images."""
-    values = fields(updates, group)
+def title(
+    updates: Sequence[Update],
+    template: str,
+    group: str | None = None,
+    elsewhere: Collection[str] = (),
+    *,
+    base: str = "",
+    bases: Sequence[str] = (),
+) -> str:
+    """The title for a stream's updates. `group` is the name of its group; `elsewhere` are the other files with these images;
+    `base` is its base branch, `bases` are those that are kept fresh, where they have to be told apart."""
+    values = fields(updates, group, base)
     if template != titles.DEFAULT:
         return plain(titles.fill(template, values), LIMIT)
     where = clean(_apart_from(elsewhere, updates), 60)
-    return plain(_default(updates, values) + (f" in {where}" if where else ""), LIMIT)
+    # What tells two requests apart is never what is cut off.
+    last = f" on {clean(base, 60)}" if base in bases[1:] and base != bases[0] else ""
+    return plain(clean(_default(updates, values) + (f" in {where}" if where else ""), LIMIT - len(last)) + last, LIMIT)
 
 
-def fields(updates: Sequence[Update], group: str | None = None) -> dict[str, str]:
+def fields(updates: Sequence[Update], group: str | None = None, base: str = "") -> dict[str, str]:
     """The values of the fields that a template may name (`rules.titles.FIELDS`)."""
     files = sorted({update.occurrence.file for update in updates})
     kinds = {update.kind for update in updates}
@@ -47,6 +59,7 @@ def fields(updates: Sequence[Update], group: str | None = None) -> dict[str, str
         "path": files[0] if len(files) == 1 else "",
         "group": group or "",
         "count": str(len(updates)),
+        "base": base,
     }
 
 

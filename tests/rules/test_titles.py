@@ -26,7 +26,7 @@ def test_filled_in(template: str, title: str) -> None:
     assert fill(template, VALUES) == title
 
 
-NO_FIELD = "is no field of a title: there are {action}, {image}, {old}, {new}, {kind}, {path}, {group}, {count}"
+NO_FIELD = "is no field of a title: there are {action}, {image}, {old}, {new}, {kind}, {path}, {group}, {count}, {base}"
 SKIPS = "in a title would skip the checks of the request itself; commits.marker puts it where it is safe"
 TOKENS = ("[skip ci]", "[ci skip]", "[no ci]", "[skip actions]", "[Skip CI]", "[ skip ci ]", "[skip-ci]")
 OTHER_TOKENS = ("***NO_CI***", "skip-checks: true")

@@ -109,7 +109,7 @@ VALUES = [
     ("freeze: [{from: 2027-01-05, to: 2026-12-20}]", [":1: freeze[0].to: the freeze ends (2026-12-20) before it begins (2027-01-05)"]),
     ("freeze: [{except_label: urgent}]", [":1: freeze[0]: a freeze needs `from`, `to` or both"]),
     ("freeze: [{from: 2026-12-20, tz: Nowhere}]", [":1: freeze[0].tz: 'Nowhere' is not a time zone: write an IANA name such as Europe/Zurich or UTC"]),
-    ("commits: {title: '{what}'}", [":1: commits.title: {what} is no field of a title: there are {action}, {image}, {old}, {new}, {kind}, {path}, {group}, {count}"]),
+    ("commits: {title: '{what}'}", [":1: commits.title: {what} is no field of a title: there are {action}, {image}, {old}, {new}, {kind}, {path}, {group}, {count}, {base}"]),
     ("commits: {title: 'a } b'}", [":1: commits.title: a single } stands in it: write }} for the character itself"]),
     ("commits: {title: '{image} [skip ci]'}", [":1: commits.title: '[skip ci]' in a title would skip the checks of the request itself; commits.marker puts it where it is safe"]),
     ("commits: {marker: [ci skip]}", [':1: commits.marker: has to be a text, not a list (write "[ci skip]")']),

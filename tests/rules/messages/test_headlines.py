@@ -61,8 +61,8 @@ def test_a_template_is_followed_to_the_letter(template: str, expected: str) -> N
 @given(TEXT, TEXT, TEXT, TEXT)
 def test_no_text_from_outside_makes_a_title_do_anything(image: str, tag: str, group: str, file: str) -> None:
     odd = Update(update(file=file or "a").occurrence, Target(tag), None, "auto", update().choice)
-    for template in (DEFAULT, "{action} {image} {old} {new} {kind} {path} {group} {count}"):
-        found = title([odd], template, group or None, (image,))
+    for template in (DEFAULT, "{action} {image} {old} {new} {kind} {path} {group} {count} {base}"):
+        found = title([odd], template, group or None, (image,), base=file, bases=("main", file))
         assert plain_dangers(found) == []
         assert "\n" not in found
         assert len(found.replace("\u2060", "")) <= LIMIT
@@ -82,10 +82,34 @@ def test_a_title_is_short_enough_for_every_forge() -> None:
     assert len(found) <= 255
 
 
+@pytest.mark.parametrize(
+    ("base", "bases", "expected"),
+    [
+        ("main", (), "Update acme/web from 1.4.1 to 1.4.2"),
+        ("main", ("main",), "Update acme/web from 1.4.1 to 1.4.2"),
+        ("main", ("main", "release"), "Update acme/web from 1.4.1 to 1.4.2"),
+        ("release", ("main", "release"), "Update acme/web from 1.4.1 to 1.4.2 on release"),
+        ("main", ("release", "main"), "Update acme/web from 1.4.1 to 1.4.2 on main"),
+        ("main", ("main", "main"), "Update acme/web from 1.4.1 to 1.4.2"),
+    ],
+)
+def test_of_several_base_branches_all_but_the_first_are_named(base: str, bases: tuple[str, ...], expected: str) -> None:
+    assert title([update()], DEFAULT, base=base, bases=bases) == expected
+    assert title([update()], "{image} {new}", base=base, bases=bases) == "acme/web 1.4.2"
+    assert title([update()], "[{base}] {image}", base=base, bases=bases) == f"[{base}] acme/web"
+
+
+def test_what_tells_two_requests_apart_is_never_cut_off() -> None:
+    long = update(f"image: {'long/' * 60}web:1.4.1")
+    found = {title([long], DEFAULT, base=base, bases=("main", "a", "b")) for base in ("main", "a", "b")}
+    assert len(found) == 3
+    assert all(len(one) <= LIMIT for one in found)
+
+
 def test_the_fields_of_a_template() -> None:
     assert fields([update(), API], "platform") == {
         "action": "Update", "image": "platform", "old": "several tags", "new": "several tags", "kind": "minor", "path": "",
-        "group": "platform", "count": "2",
+        "group": "platform", "count": "2", "base": "",
     }  # fmt: skip
 
 
