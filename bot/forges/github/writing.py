@@ -163,8 +163,7 @@ class Writer:
         async with self._wire.writing(f"{self._place.path} {request.branch}", count):
             head = request.head
             if rewrite and not await self._is_written(request, proposal, onto):
-                if request.readiness is not None and request.readiness.auto_merge:
-                    # Whatever lands under it was decided for another content.
+                if self._ends_auto_merge(request, proposal):
                     await self._lander.no_auto_merge(request)
                     self._fault("refresh:auto")
                 head = await self._rewrite(request, proposal, onto)
@@ -182,6 +181,15 @@ class Writer:
                 edited_by_person=request.edited_by_person and head == request.head,
                 readiness=request.readiness if head == request.head else None,
             )
+
+    def _ends_auto_merge(self, request: PullRequest, proposal: Proposal) -> bool:
+        """Whether GitHub's auto-merge has to go before a new commit: it was asked for another content, or by us on conditions
+        that are judged anew. A person's stays where the same wish is put on a newer base."""
+        ready, record = request.readiness, request.record
+        if ready is None or not ready.auto_merge:
+            return False
+        same = record is not None and record.fingerprint == proposal.fingerprint
+        return not same or ready.auto_merge_by in ("", self._place.us.login)
 
     async def _is_written(self, request: PullRequest, proposal: Proposal, onto: str) -> bool:
         """Whether the branch holds this very commit: then only the words were not written any more."""

@@ -177,6 +177,20 @@ async def test_a_new_commit_takes_auto_merge_off(w: World) -> None:
     await forge.no_auto_merge(request)  # said twice it is done once
 
 
+@pytest.mark.parametrize(("version", "stays"), [("1.1.0", True), ("1.2.0", False)])
+async def test_what_a_person_left_to_github_goes_only_with_other_content(w: World, version: str, stays: bool) -> None:
+    w.repo.allow_auto_merge = True
+    w.repo.classic["main"] = REQUIRED
+    forge, _ = await ready(w)
+    w.repo.pulls[1].auto_merge = {"method": "SQUASH", "headline": None, "body": None, "by": w.server.world.account("ada")}
+    w.repo.files.checkout("main")
+    w.repo.files.commit("Elsewhere", {"README.md": b"x"})
+    look = await forge.look()
+    await forge.refresh(look.requests[0], wish(version), look.heads["main"], rewrite=True)
+    assert (w.repo.pulls[1].auto_merge is not None) == stays
+    assert w.repo.pulls[1].head_oid != look.requests[0].head
+
+
 async def test_the_merge_queue_takes_it_over(w: World) -> None:
     w.repo.rules["main"] = [QUEUE]
     forge, request = await ready(w)
