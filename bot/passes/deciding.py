@@ -56,7 +56,7 @@ class Decided:
 
 async def word_of(ledger: Ledger | None, repository: str) -> Word:
     """What people said about a repository. May raise LedgerError."""
-    if ledger is None:
+    if ledger is None or not await orders.spoken(ledger, repository):
         return Word()
     asked = [_hold(one.image, one.path, one.version, one.reason, one.author, one.at) for one in await ledger.holds(repository)]
     events = await ledger.history(repository, kinds=("pushed",), limit=500)

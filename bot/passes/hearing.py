@@ -135,8 +135,10 @@ class Hearing:
         )
         await self.ledger.record(event)
 
-    async def allowed(self, candidates: Iterable[Candidate], config: Config) -> list[Candidate]:
+    async def allowed(self, candidates: Sequence[Candidate], config: Config) -> list[Candidate]:
         """The candidates, those that a person allowed to land with the rule for that. The operator's word is above it."""
+        if not candidates:
+            return []
         words = await orders.allowed(self.ledger, self.hands.forge.name)
         return [
             _by_word(one, config) if (one.request.number, one.proposal.fingerprint) in words and _may(one, config) else one

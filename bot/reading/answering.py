@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
-from bot.reading.choosing import Chooser, CurrentMissing
+from bot.reading.choosing import Chooser, CurrentMissing, Prepared
 from bot.registries.base import RegistryError
 from rules.config import Config
 from rules.formats.base import Occurrence, Unread
@@ -57,6 +57,9 @@ class Answers:
             self.advance(done, len(asked))
             return outcomes
 
+        listings = self.chooser.listings
+        if isinstance(listings, Prepared):
+            await listings.prepare((one.places[0].image for one in asked), for_repository=self.chooser.repository)
         found = await asyncio.gather(*map(answer, asked))
         return [*answered, *unread(files), *chain.from_iterable(found)]
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from bot.registries.base import Description
 from rules.images import canonical
@@ -28,6 +28,13 @@ class Listings(Protocol):
     ) -> Description | None: ...
 
     async def pushed(self, image: str, tags: Iterable[str], *, for_repository: str | None = None) -> dict[str, datetime]: ...
+
+
+@runtime_checkable
+class Prepared(Protocol):
+    """Listings that like to hear which images will be asked for, to read at once what they know of them."""
+
+    async def prepare(self, images: Iterable[str], *, for_repository: str | None = None) -> None: ...
 
 
 class FirstSights(Protocol):

@@ -36,7 +36,7 @@ from bot.work.timer import Timer
 from rules.images import canonical
 
 if TYPE_CHECKING:
-    from bot.work.leading import Leadership
+    from bot.work.leading import Leadership, Turns
 
 log = structlog.get_logger(__name__)
 
@@ -103,9 +103,9 @@ class Service:
             self.work = LocalWork(self._pass, at_once=at_once, now=self.app.clock)
             return {}
         url = self.app.settings.state.reveal()
-        self.work, leading = shared_work(url, self._pass, at_once, self.app.clock)
+        self.work, leading, turns = shared_work(url, self._pass, at_once, self.app.clock)
         self._leading = leading.close
-        self._shared = SharedTags(self.app.registries, self.shelf)
+        self._shared = SharedTags(self.app.registries, self.shelf, turns)
         return {"leads": leading}
 
     async def stop(self, seconds: float) -> bool:
@@ -118,6 +118,8 @@ class Service:
         if self._leading is not None:
             await self._leading()
         ended = await self.work.stop(seconds)
+        if self._shared is not None:
+            await self._shared.close()
         await self.messenger.close()
         return ended
 
@@ -157,7 +159,9 @@ class Service:
         begun = self.app.clock()
         with structlog.contextvars.bound_contextvars(repository=berth.name, why=why, pass_id=secrets.token_hex(4)):
             with self.metrics.duration.time():
-                report = await self.app.one(berth, await self._listings(repository, begun))
+                oldest = begun - self.app.settings.scan_every
+                listings = FreshListings(self.app.registries, self.notebook, oldest, self._shared)
+                report = await self.app.one(berth, listings)
             outcome = Outcome(report.wake, not report.changed, report.failed)
             try:
                 await self._note(repository, berth, report)
@@ -175,23 +179,13 @@ class Service:
             await self.refresh()
         return self.berths.get(repository)
 
-    async def _listings(self, repository: str, now: datetime) -> FreshListings:
-        """The registries for one pass, with the marks of the images that stood there last, read at once."""
-        made = FreshListings(self.app.registries, self.notebook, now - self.app.settings.scan_every, self._shared)
-        try:
-            known = await self.summaries.one(repository)
-            await made.prepare({canonical(place.image) for place in known.places} if known else ())
-        except LedgerError as error:
-            log.error("marks are not read at once", why=str(error))
-        return made
-
     async def _note(self, repository: str, berth: Berth, report: Report) -> None:
         """Write down what a pass found, and tell people. Raises LedgerError."""
         images = {canonical(place.image) for place in report.places}
         # A pass that saw nothing could not look: what was known stays.
         if images or not report.failed:
             await self.notebook.stands(repository, images)
-        before = await self.summaries.one(repository)
+        before = None if images else await self.summaries.one(repository)
         await keep(self.shelf, summary(repository, berth.forge.kind, report, self.app.clock(), before))
         await self._sighted(report)
         await self.messenger.tell(report)
@@ -252,13 +246,13 @@ class Service:
         return wrong | {report.repository: note.reason for report in self.troubles for note in report.of("trouble")}
 
 
-def shared_work(url: str, run: Run, at_once: int, now: Callable[[], datetime]) -> tuple[Work, Leadership]:
-    """The queue in PostgreSQL, and who keeps its time."""
+def shared_work(url: str, run: Run, at_once: int, now: Callable[[], datetime]) -> tuple[Work, Leadership, Turns]:
+    """The queue in PostgreSQL, who keeps its time, and who reads which image."""
     try:
-        from bot.work.leading import Leadership
+        from bot.work.leading import Leadership, Turns
         from bot.work.postgres import PostgresWork
     except ImportError as error:
         raise UsageError(
             f"state: PostgreSQL needs the extra: pip install 'tagboat[postgres]' ({error.name} is missing)"
         ) from None
-    return PostgresWork(url, run, at_once=at_once, now=now), Leadership(url)
+    return PostgresWork(url, run, at_once=at_once, now=now), Leadership(url), Turns(url)

@@ -10,7 +10,7 @@ import json
 import time
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 from sqlalchemy import Column, Float, LargeBinary, MetaData, Table, delete, select
@@ -32,6 +32,7 @@ _contents = Table(
 _LARGEST_BLOB = 256 * 1024  # bytes; a larger one is read again
 _LARGEST_TREE = 50_000  # files
 _KEPT = 30 * 86400.0  # seconds since it was put there
+_TIDY = 3600.0  # seconds from one sweep to the next
 _AT_ONCE = 100
 
 
@@ -40,6 +41,7 @@ class Contents:
     """What is kept in one ledger. Nothing here raises for trouble with the database."""
 
     ledger: Ledger
+    tidied: dict[str, float] = field(default_factory=dict)
 
     async def tree(self, commit: str) -> Mapping[str, Entry] | None:
         """Every file of a commit, where it was read before."""
@@ -86,6 +88,8 @@ class Contents:
             async with self.ledger.writing() as connection:
                 for at in range(0, len(rows), _AT_ONCE):
                     await connection.execute(self.ledger.insert_new(_contents).values(rows[at : at + _AT_ONCE]))
-                await connection.execute(delete(_contents).where(_contents.c.at < now - _KEPT))
+                if now - self.tidied.get("at", 0.0) > _TIDY:
+                    await connection.execute(delete(_contents).where(_contents.c.at < now - _KEPT))
+                    self.tidied["at"] = now
         except LedgerError as error:
             log.warning("contents not kept", why=str(error))

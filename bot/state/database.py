@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import MetaData, func, insert, select, text, update
+from sqlalchemy import MetaData, event, func, insert, select, text, update
 from sqlalchemy.engine import Connection, make_url
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.exc import InvalidatePoolError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from bot.state import tables
+from bot.state.driver import opened
 
 _MAKING = 7_245_001  # an advisory lock of ours
+_POOL = 10  # connections to PostgreSQL
+_FILES = 6  # connections to a file of SQLite
+_RESTED = 2.0  # seconds
 
 
 class LedgerError(Exception):
@@ -20,17 +27,23 @@ class LedgerError(Exception):
 
 
 class Using:
-    """A connection whose errors of the database come out as LedgerError."""
+    """A connection whose errors of the database come out as LedgerError. `turn` is held meanwhile, where there is one."""
 
-    def __init__(self, context: Any, what: str) -> None:
+    def __init__(self, context: Any, what: str, turn: asyncio.Lock | None = None) -> None:
         self._context = context
         self._what = what
+        self._turn = turn
 
     async def __aenter__(self) -> AsyncConnection:
+        if self._turn is not None:
+            await self._turn.acquire()
         try:
             connection: AsyncConnection = await self._context.__aenter__()
-        except (SQLAlchemyError, OSError) as error:
-            raise LedgerError(f"the ledger cannot be {self._what}: {cause(error)}") from error
+        except BaseException as error:
+            self._end_turn()
+            if isinstance(error, SQLAlchemyError | OSError):
+                raise LedgerError(f"the ledger cannot be {self._what}: {cause(error)}") from error
+            raise
         return connection
 
     async def __aexit__(self, kind: Any, error: Any, trace: Any) -> None:
@@ -38,8 +51,14 @@ class Using:
             await self._context.__aexit__(kind, error, trace)
         except SQLAlchemyError as late:
             raise LedgerError(f"the ledger cannot be {self._what}: {cause(late)}") from late
+        finally:
+            self._end_turn()
         if isinstance(error, SQLAlchemyError):
             raise LedgerError(f"the ledger cannot be {self._what}: {cause(error)}") from error
+
+    def _end_turn(self) -> None:
+        if self._turn is not None:
+            self._turn.release()
 
 
 def migrate(connection: Connection) -> None:
@@ -63,6 +82,42 @@ def make(connection: Connection, metadata: MetaData) -> None:
     shared = connection.dialect.name == "postgresql"
     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MAKING})" if shared else "BEGIN IMMEDIATE")
     metadata.create_all(connection)
+
+
+def engine_for(url: str) -> AsyncEngine:
+    """The engine for a state's address. Raises LedgerError for one that is none."""
+    driver = driver_url(url)
+    if is_in_memory(driver):
+        # In memory there is one connection, which takes one transaction after the other.
+        return create_async_engine(driver, poolclass=AsyncAdaptedQueuePool, pool_size=1, max_overflow=0)
+    if make_url(driver).get_backend_name() == "sqlite":
+        # A file is always there: nothing is asked before use. Each connection is a thread and a cache: so many and no more.
+        engine = create_async_engine(
+            driver, connect_args={"async_creator_fn": opened}, pool_size=_FILES, max_overflow=0, pool_use_lifo=True
+        )
+        event.listen(engine.sync_engine, "connect", tune_sqlite)
+        return engine
+    # A connection beyond the pool's size is closed when it is given back: as many stay as passes run at once, and some.
+    engine = create_async_engine(driver, pool_size=_POOL, max_overflow=_POOL)
+    _ask_the_rested(engine)
+    return engine
+
+
+def _ask_the_rested(engine: AsyncEngine) -> None:
+    """Ask a connection whether it is still there if it was not used for a moment: to ask each time costs as much as a query."""
+
+    def rest(connection: Any, record: Any) -> None:
+        record.info["rests"] = time.monotonic()
+
+    def check(connection: Any, record: Any, proxy: Any) -> None:
+        if time.monotonic() - record.info.get("rests", time.monotonic()) > _RESTED:
+            try:
+                engine.dialect.do_ping(connection)
+            except engine.dialect.loaded_dbapi.Error as error:
+                raise InvalidatePoolError from error
+
+    event.listen(engine.sync_engine, "checkin", rest)
+    event.listen(engine.sync_engine, "checkout", check)
 
 
 def driver_url(url: str) -> str:

@@ -6,21 +6,21 @@ sights (ages are learned anew), asked-for holds and history; requests, their bra
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
 
-from sqlalchemy import MetaData, Table, delete, event, func, insert, select
+from sqlalchemy import MetaData, Table, delete, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot.state import tables
 from bot.state.database import LedgerError as LedgerError
-from bot.state.database import Using, cause, driver_url, is_in_memory, make, migrate, shown, tune_sqlite
+from bot.state.database import Using, cause, engine_for, make, migrate, shown
 
 _T = TypeVar("_T")
 _CHUNK = 400  # SQLite's oldest limit is 999 bound values a statement
@@ -71,17 +71,16 @@ class Ledger:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self._dialect = engine.dialect.name
+        # A statement that only reads needs no transaction around it, which would be two more questions for a server.
+        self._reader = engine.execution_options(isolation_level="AUTOCOMMIT") if self.is_shared else engine
+        # SQLite takes one writer after the other, and would have those who come second look again and again.
+        self._turn = asyncio.Lock() if not self.is_shared else None
         self._made: set[MetaData] = set()
 
     @classmethod
     async def open(cls, url: str) -> Ledger:
         """Open the ledger at a URL (`sqlite:///path`, `sqlite://` in memory, `postgresql://…`), creating what is missing."""
-        driver = driver_url(url)
-        # In memory there is one connection, which takes one transaction after the other.
-        alone = {"poolclass": AsyncAdaptedQueuePool, "pool_size": 1, "max_overflow": 0} if is_in_memory(driver) else {}
-        engine = create_async_engine(driver, pool_pre_ping=True, **alone)
-        if engine.dialect.name == "sqlite":
-            event.listen(engine.sync_engine, "connect", tune_sqlite)
+        engine = engine_for(url)
         ledger = cls(engine)
         try:
             async with engine.begin() as connection:
@@ -113,11 +112,11 @@ class Ledger:
 
     def writing(self) -> Using:
         """A transaction; errors of the database come out of it as LedgerError."""
-        return Using(self._engine.begin(), "written")
+        return Using(self._engine.begin(), "written", self._turn)
 
     def reading(self) -> Using:
         """A connection to read with; errors of the database come out of it as LedgerError."""
-        return Using(self._engine.connect(), "read")
+        return Using(self._reader.connect(), "read")
 
     def insert_new(self, table: Table) -> Any:
         """An insert that leaves rows alone which are there: where two learn the same thing, the first one's row stands."""
@@ -138,9 +137,19 @@ class Ledger:
 
     async def sighted(self, tags: Mapping[str, Iterable[str]], now: datetime) -> None:
         """Remember tags of several images that are seen `now`, unless they were seen before."""
+        wanted = {(image, tag) for image, some in tags.items() for tag in some}
         async with self.writing() as connection:
-            for image, some in sorted(tags.items()):
-                await self._first_seen(connection, image, [(tag, None) for tag in some], now)
+            known: set[tuple[str, str]] = set()
+            for images in _chunks(sorted(tags)):
+                query = select(tables.sights.c.image, tables.sights.c.tag).where(
+                    tables.sights.c.image.in_(images), tables.sights.c.digest == ""
+                )
+                for names in _chunks(sorted({tag for image in images for tag in tags[image]})):
+                    rows = await connection.execute(query.where(tables.sights.c.tag.in_(names)))
+                    known |= {(image, tag) for image, tag in rows}
+            fresh = [{"image": image, "tag": tag, "digest": "", "first_seen": now} for image, tag in sorted(wanted - known)]
+            for some_rows in _chunks(fresh):
+                await connection.execute(self.insert_new(tables.sights).values(list(some_rows)))
 
     async def _first_seen(
         self, connection: AsyncConnection, image: str, tags: Iterable[tuple[str, str | None]], now: datetime

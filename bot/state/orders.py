@@ -14,9 +14,10 @@ from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Boolean, Column, Float, Integer, MetaData, Table, delete, insert, select
+from sqlalchemy import Boolean, Column, Float, Integer, MetaData, Table, delete, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.state import tables
 from bot.state.ledger import Ledger
 from bot.state.tables import Prose, Words
 from rules.commands import TakeBack
@@ -149,6 +150,17 @@ async def reports(ledger: Ledger, repository: str) -> Reports:
             tuple(Health(row.image, row.place, row.healthy, row.reason, _moment(row.at)) for row in healths),
             tuple(Asked(TakeBack(row.image, row.path, row.version, row.reason), row.by, _moment(row.at)) for row in asked),
         )
+
+
+async def spoken(ledger: Ledger, repository: str) -> bool:
+    """Whether anybody ever said anything about a repository that could bear on what is proposed now: of most, nobody did."""
+    said = (tables.holds, tables.resumes, _takebacks, _healths)
+    pushed = (tables.history.c.repository == repository, tables.history.c.kind == "pushed")
+    words = [select(one.c.repository).where(one.c.repository == repository).exists() for one in said]
+    await ledger.ensure(metadata)
+    async with ledger.reading() as connection:
+        query = select(or_(*words, select(tables.history.c.id).where(*pushed).exists()))
+        return bool((await connection.execute(query)).scalar_one())
 
 
 def _moment(at: float) -> datetime:

@@ -90,6 +90,24 @@ class Shelf:
             row = (await connection.execute(query)).one_or_none()
         return (row.at, tuple(json.loads(zlib.decompress(row.tags)))) if row else None
 
+    async def listings(
+        self, keys: Collection[tuple[str, str]], known: Mapping[tuple[str, str], float]
+    ) -> dict[tuple[str, str], tuple[float, tuple[str, ...] | None]]:
+        """The same for many by image and scope, at once; without the tags where they are `known` as of that moment."""
+        found: dict[tuple[str, str], tuple[float, tuple[str, ...] | None]] = {}
+        async with self._ledger.reading() as connection:
+            for scope in sorted({scope for _, scope in keys}):
+                for images in _chunks(sorted({image for image, one in keys if one == scope})):
+                    where = (_listings.c.scope == scope, _listings.c.image.in_(images))
+                    rows = (await connection.execute(select(_listings.c.image, _listings.c.at).where(*where))).all()
+                    found |= {(row.image, scope): (row.at, None) for row in rows}
+                    fresh = [row.image for row in rows if known.get((row.image, scope)) != row.at]
+                    if fresh:
+                        where = (_listings.c.scope == scope, _listings.c.image.in_(fresh))
+                        for row in await connection.execute(select(_listings).where(*where)):
+                            found[row.image, scope] = row.at, tuple(json.loads(zlib.decompress(row.tags)))
+        return found
+
     async def keep_listing(self, image: str, scope: str, tags: Sequence[str], at: float) -> None:
         """Keep tags for the others, unless theirs are newer."""
         packed = zlib.compress(json.dumps(tags).encode(), 1)

@@ -1,8 +1,12 @@
-"""Which of several processes leads: the one that holds a lock in PostgreSQL, for as long as its connection lives."""
+"""Locks in PostgreSQL that several processes go by, each held for as long as its connection lives: which of them leads, and whose
+turn something is."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from hashlib import blake2b
 
 import structlog
 from psycopg import AsyncConnection, Error
@@ -13,6 +17,7 @@ from bot.work.postgres import conninfo
 log = structlog.get_logger(__name__)
 
 _SECONDS = 10
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.03, 0.5  # seconds between two questions for a turn
 _LEADER = 7_245_003  # an advisory lock of ours
 
 
@@ -51,3 +56,58 @@ class Leadership:
         if self._connection is not None:
             await self._connection.close()
             self._connection = None
+
+
+class Turns:
+    """Turns of several processes at the same thing, by a lock in PostgreSQL that is named for it.
+
+        async with turns.turn("harbor.example.com/team/web"):
+            ...
+
+    One connection holds all the turns of a process, however long they take, and a process that dies loses its connection: what it
+    did is at once the turn of another. Where the database cannot be asked, everybody goes ahead: twice is better than never. Two
+    in one process may not want the same turn at the same time: to PostgreSQL they are one.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._conninfo = conninfo(url)
+        self._connection: AsyncConnection | None = None
+        self._connecting = asyncio.Lock()
+
+    @asynccontextmanager
+    async def turn(self, name: str) -> AsyncIterator[None]:
+        """Wait for the turn, and have it."""
+        number = int.from_bytes(blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest(), signed=True)
+        pause = _FIRST_PAUSE
+        held: bool | None = False
+        try:
+            while (held := await self._ask("pg_try_advisory_lock", number)) is False:
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+            yield
+        finally:
+            # Also where the question was cut off: the answer may have been yes.
+            if held is not None:
+                await asyncio.shield(self._ask("pg_advisory_unlock", number))
+
+    async def close(self) -> None:
+        """Let go of everything."""
+        if self._connection is not None:
+            await self._connection.close()
+            self._connection = None
+
+    async def _ask(self, function: str, number: int) -> bool | None:
+        """What PostgreSQL says; None where it cannot be asked."""
+        try:
+            async with self._connecting:
+                if self._connection is None or self._connection.closed:
+                    self._connection = await AsyncConnection.connect(
+                        self._conninfo, autocommit=True, connect_timeout=_SECONDS, application_name="tagboat turns"
+                    )
+            async with asyncio.timeout(_SECONDS):
+                row = await (await self._connection.execute(f"SELECT {function}(%s)", (number,))).fetchone()
+                return bool(row and row[0])
+        except (Error, TimeoutError) as error:
+            log.warning("turns cannot be asked for", why=type(error).__name__)
+            await self.close()
+            return None
