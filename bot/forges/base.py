@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:  # settings and addresses need no more than the errors
+    from bot.state.allowances import Left
     from rules.merging import Condition, Method, Protection
     from rules.plan import PullRequest
     from rules.proposals import Message, Proposal
@@ -260,4 +261,23 @@ class Host(Protocol):
 
     async def close(self) -> None:
         """Give back connections, threads and temporary files, those of its forges included."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a forge was asked: `requests` by a kind of which there are few, and what it says is `left` of our allowance."""
+
+    host: str
+    requests: Mapping[str, int]
+    left: Mapping[str, Left]
+
+
+@runtime_checkable
+class Counting(Protocol):
+    """A Host that counts what it sends."""
+
+    @property
+    def usage(self) -> Usage:
+        """As of now; nobody is asked for it."""
         ...

@@ -9,12 +9,14 @@ Each installation has its own token, limits and memory of what was read: nothing
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import structlog
+from yarl import URL
 
-from bot.forges.base import Denied, ForgeError, ForgeKind, Repository, Unreachable
+from bot.forges.base import Denied, ForgeError, ForgeKind, Repository, Unreachable, Usage
 from bot.forges.github.answers import Forbidden, Missing, quoted
 from bot.forges.github.auth import AppAuth, Auth, InstallationAuth, Refusing, TokenAuth
 from bot.forges.github.connections import Connections
@@ -23,12 +25,14 @@ from bot.forges.github.limits import Budget, Pace
 from bot.forges.github.wire import Wire
 from bot.registries.limits import Clock
 from bot.settings.values import GitHubSettings
+from bot.state.allowances import Allowances, Left, fingerprint
 
 log = structlog.get_logger(__name__)
 
 
 class GitHubHost:
-    """Knows the repositories of one GitHub. `clock` and `pace` are for tests; `fault` is handed to the forges."""
+    """Knows the repositories of one GitHub. `allowances` are what several processes share, if they do; `clock` and `pace` are for
+    tests; `fault` is handed to the forges."""
 
     kind: ForgeKind = "github"
 
@@ -39,12 +43,14 @@ class GitHubHost:
         connections: Connections | None = None,
         pace: Pace | None = None,
         clock: Clock | None = None,
+        allowances: Allowances | None = None,
         fault: Callable[[str], None] = lambda point: None,
     ) -> None:
         self.settings = settings
         self._connections = connections or Connections()
         self._pace = pace or Pace()
         self._clock = clock or Clock()
+        self._allowances = allowances
         self._fault = fault
         self._wires: dict[object, Wire] = {}
         self._forges: dict[object, GitHubForge] = {}
@@ -70,7 +76,18 @@ class GitHubHost:
     @property
     def requests(self) -> int:
         """How many requests were sent so far."""
-        return sum(sum(wire.requests.values()) for wire in self._wires.values())
+        return sum(self.usage.requests.values())
+
+    @property
+    def usage(self) -> Usage:
+        """What was sent by all logins together; of what is left for each, the least."""
+        sent: Counter[str] = Counter()
+        left: dict[str, Left] = {}
+        for wire in self._wires.values():
+            sent.update(wire.requests)
+            for kind, one in wire.budget.known().items():
+                left[kind] = min(left.get(kind, one), one, key=lambda found: found.remaining)
+        return Usage(URL(self.settings.url).authority, sent, left)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -148,11 +165,15 @@ class GitHubHost:
 
     def _wire(self, key: object, auth: Auth) -> Wire:
         if key not in self._wires:
-            self._wires[key] = self._new_wire(auth)
+            self._wires[key] = self._new_wire(auth, key)
         return self._wires[key]
 
-    def _new_wire(self, auth: Auth) -> Wire:
-        return Wire(self.settings.url, auth, self._connections, budget=Budget(self._pace, self._clock))
+    def _new_wire(self, auth: Auth, key: object = None) -> Wire:
+        app, token = self.settings.app, self.settings.token
+        who = f"app {app.id} {key}" if app is not None else "token"
+        mark = fingerprint("github", self.settings.url, who, secret=token.reveal() if token and app is None else "")
+        budget = Budget(self._pace, self._clock, self._allowances if key is not None else None, mark)
+        return Wire(self.settings.url, auth, self._connections, budget=budget)
 
     def _discovered(self, row: Any, wire: Wire, login: str = "") -> GitHubForge:
         """By its number, so that it stays the same when it is renamed."""

@@ -11,71 +11,32 @@
 Whoever wants to write says how much (`writing`). What has begun can be finished: its writes are set aside. Where there is no
 room, the answer is `Limited` with the moment to come back, and a place in the queue: of those who come about then, who asked
 first goes first. Who does not come keeps nobody waiting.
+
+With `allowances` that several processes share, all of this stays as it is for each of them, and besides: what is written counts
+for all together, a pause that one was told holds all back, and points and places are divided by those who ask.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from bot.forges.base import Limited
+from bot.forges.github.pace import HOUR, MINUTE
+from bot.forges.github.pace import Pace as Pace
+from bot.forges.github.pace import Window as Window
 from bot.registries.limits import Clock, retry_after
+from bot.state.allowances import Allowances, Grant, Left, Span
 
-MINUTE, HOUR = 60.0, 3600.0
 _EARLY, _LATE = 30.0, 10.0  # seconds before and after the moment that somebody was told
 _LARGEST = 20  # writes that are set aside at most; what goes beyond takes what is free
-_GRAIN = 0.001  # seconds: a sum of floats may end just before the moment that it should be
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """The limits. Times are in seconds. `patience` is how long a ticket is kept after the moment its holder was told."""
-
-    concurrent: int = 20
-    rest_points: int = 900
-    graphql_points: int = 2000
-    burst: int = 10
-    burst_span: float = 10.0
-    hourly: int = 480
-    waiting: int = 60
-    longest_wait: float = 60.0
-    patience: float = 1800.0
-
-
-class Window:
-    """At most `limit` of something in any `span` seconds."""
-
-    def __init__(self, limit: int, span: float) -> None:
-        self.limit = limit
-        self.span = span
-        self.taken: deque[tuple[float, int]] = deque()
-        self._sum = 0
-
-    def used(self, now: float) -> int:
-        """How much was taken within the span."""
-        while self.taken and self.taken[0][0] <= now - self.span:
-            self._sum -= self.taken.popleft()[1]
-        return self._sum
-
-    def wait(self, now: float, amount: int) -> float:
-        """Seconds until so much more may be taken."""
-        over = self.used(now) + amount - self.limit
-        for moment, weight in self.taken:
-            if over <= 0:
-                break
-            over -= weight
-            if over <= 0:
-                return moment + self.span - now + _GRAIN
-        return 0.0
-
-    def take(self, now: float, amount: int) -> None:
-        self.taken.append((now, amount))
-        self._sum += amount
+_AT_ONCE = 100  # requests of all processes together
+_BEGUN = 120.0  # seconds within which what was set aside is written
+_RESOURCES = frozenset({"core", "graphql", "search"})
 
 
 @dataclass(slots=True)
@@ -92,6 +53,7 @@ class _Lease:
 
     budget: Budget
     left: int
+    grant: Grant | None = None
 
 
 _LEASE: ContextVar[_Lease | None] = ContextVar("github lease", default=None)
@@ -99,10 +61,14 @@ _LEASE: ContextVar[_Lease | None] = ContextVar("github lease", default=None)
 
 @dataclass(slots=True)
 class Budget:
-    """One installation's or token's share of GitHub."""
+    """One installation's or token's share of GitHub. `key` names it among the `allowances` that several processes share. `left`
+    is what GitHub said last, by resource."""
 
     pace: Pace = field(default_factory=Pace)
     clock: Clock = field(default_factory=Clock)
+    allowances: Allowances | None = None
+    key: str = ""
+    left: dict[str, Left] = field(init=False, default_factory=dict)
     _slots: asyncio.Semaphore = field(init=False)
     _pen: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
     _rest: Window = field(init=False)
@@ -113,6 +79,7 @@ class Budget:
     _tickets: dict[str, _Ticket] = field(init=False, default_factory=dict)
     _not_before: float = field(init=False, default=0.0)
     _spent_until: dict[str, float] = field(init=False, default_factory=dict)
+    _closed: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
         self._slots = asyncio.Semaphore(self.pace.concurrent)
@@ -124,14 +91,19 @@ class Budget:
     @asynccontextmanager
     async def asking(self, *, graphql: bool, write: bool) -> AsyncIterator[None]:
         """Hold one request's place. Raises Limited where GitHub does not want to be asked for longer than we would wait."""
+        if self.allowances is not None:
+            await self._fit(self.allowances.sharers(self.key))
         if not write:
             async with self._slots:
                 await self._ready(graphql, 1)
                 yield
             return
         async with self._pen, self._slots:
-            self._draw()
+            if not self._draw() and self.allowances is not None:
+                await self._claim(self.allowances, 1)
             await self._ready(graphql, 5)
+            if self.allowances is not None:
+                await self._turn(self.allowances, graphql)
             while (wait := self._burst.wait(self.clock.monotonic(), 1)) > 0:
                 await self.clock.sleep(wait)
             self._burst.take(self.clock.monotonic(), 1)
@@ -141,6 +113,7 @@ class Budget:
     async def _ready(self, graphql: bool, points: int) -> None:
         window, resource = (self._graphql, "graphql") if graphql else (self._rest, "core")
         while True:
+            await self._listen()
             now = self.clock.monotonic()
             wait = max(self._not_before, self._spent_until.get(resource, 0.0)) - now
             if wait > self.pace.longest_wait:
@@ -151,15 +124,64 @@ class Budget:
                 return
             await self.clock.sleep(wait)
 
-    def _draw(self) -> None:
-        """Use up one of the writes that were set aside; a write that nobody announced takes one that is free, or is refused."""
+    async def _listen(self) -> None:
+        """Take in what other processes were told, and how many there are."""
+        if self.allowances is None:
+            return
+        await self.allowances.fresh(self.key)
+        now = self.clock.monotonic()
+        if (pause := self.allowances.paused(self.key, "all")) > 0:
+            self._not_before = max(self._not_before, now + pause)
+        for resource in _RESOURCES:
+            if (pause := self.allowances.paused(self.key, resource)) > 0:
+                self._spent_until[resource] = max(self._spent_until.get(resource, 0.0), now + pause)
+
+    async def _fit(self, sharers: int) -> None:
+        """Keep to this process's part of the points and places. Places that are not ours are held as if somebody asked."""
+        self._rest.limit = max(5, self.pace.rest_points // sharers)
+        self._graphql.limit = max(5, self.pace.graphql_points // sharers)
+        closed = max(0, self.pace.concurrent - max(1, _AT_ONCE // sharers))
+        while self._closed < closed:
+            self._closed += 1
+            try:
+                await self._slots.acquire()
+            except BaseException:
+                self._closed -= 1
+                raise
+        while self._closed > closed:
+            self._closed -= 1
+            self._slots.release()
+
+    async def _turn(self, allowances: Allowances, graphql: bool) -> None:
+        """Wait for a write's turn among all processes; where a pause has begun meanwhile, for another one."""
+        both = (Span(self.pace.burst, self.pace.burst_span), Span(self.pace.minutely, MINUTE))
+        while (wait := (await allowances.take(self.key, "writes", 1, both)).wait) > 0:
+            await self.clock.sleep(wait)
+            await self._listen()
+            if self._not_before <= self.clock.monotonic():
+                return
+            await self._ready(graphql, 5)
+
+    async def _claim(self, allowances: Allowances, count: int, ahead: int = 0) -> Grant:
+        """Writes within the hour of all processes, once they may be done. Raises Limited where that takes too long."""
+        hour = (Span(self.pace.hourly, HOUR + _BEGUN),)
+        longest = self.pace.longest_wait
+        grant = await allowances.take(self.key, "content", count, hour, within=longest, ahead=ahead)
+        if not grant.taken:
+            raise self.limited(grant.wait)
+        await self.clock.sleep(grant.wait)
+        return grant
+
+    def _draw(self) -> bool:
+        """Use up one of the writes that were set aside: True. One that nobody announced takes what is free, or is refused."""
         lease = _LEASE.get()
         if lease is not None and lease.budget is self and lease.left:
             lease.left -= 1
             self._aside -= 1
-            return
+            return True
         if self._hourly.used(self.clock.monotonic()) + self._aside >= self.pace.hourly:
             raise self.limited(self._until_room(1) - self.clock.monotonic())
+        return False
 
     @asynccontextmanager
     async def writing(self, key: str, count: int) -> AsyncIterator[None]:
@@ -177,13 +199,40 @@ class Budget:
                 raise self.limited(wait)
             await self.clock.sleep(wait)
         lease = _Lease(self, count)
-        mark = _LEASE.set(lease)
         try:
-            yield
+            if self.allowances is not None:
+                lease.grant = await self._granted(self.allowances, key, count)
+            mark = _LEASE.set(lease)
+            try:
+                yield
+            finally:
+                _LEASE.reset(mark)
         finally:
-            _LEASE.reset(mark)
             self._aside -= lease.left
-            lease.left = 0
+            unused, lease.left = lease.left, 0
+            if unused and lease.grant is not None and self.allowances is not None:
+                await self.allowances.give_back(self.key, "content", lease.grant, unused)
+
+    async def _granted(self, allowances: Allowances, key: str, count: int) -> Grant:
+        """The same among all processes; where there is no room, the place in our own queue is kept."""
+        ahead = self._ahead(key)
+        try:
+            grant = await self._claim(allowances, count, ahead)
+        except Limited as limited:
+            until = limited.until.timestamp() - self.clock.wall() if limited.until else MINUTE
+            self._tickets[key] = _Ticket(count, self.clock.monotonic() + until)
+            raise
+        self._tickets.pop(key, None)
+        return grant
+
+    def _ahead(self, key: str) -> int:
+        """How many writes wait in front of this wish."""
+        ahead = 0
+        for name, ticket in self._tickets.items():
+            if name == key:
+                break
+            ahead += ticket.count
+        return ahead
 
     def _admit(self, key: str, count: int) -> float:
         """Set writes aside: 0. Where there is no room for them, in how many seconds to ask again."""
@@ -199,7 +248,8 @@ class Budget:
             due += ticket.count if -_EARLY <= now - ticket.until <= _LATE else 0
         free = min(self.pace.hourly - self._hourly.used(now), self.pace.waiting) - self._aside
         if due + count <= free:
-            self._tickets.pop(key, None)
+            if self.allowances is None:  # else there is room here, and not yet among all
+                self._tickets.pop(key, None)
             self._aside += count
             return 0.0
         later = max(self._until_room(before + count), now + max(1.0, before + count - free))
@@ -222,17 +272,38 @@ class Budget:
         that reason; then how many seconds nobody asks."""
         now, wall = self.clock.monotonic(), self.clock.wall()
         resource = headers.get("x-ratelimit-resource", "core")
-        reset = _number(headers.get("x-ratelimit-reset"))
-        spent = headers.get("x-ratelimit-remaining") == "0" and reset is not None
+        remaining, reset = headers.get("x-ratelimit-remaining"), _number(headers.get("x-ratelimit-reset"))
+        spent = remaining == "0" and reset is not None
         if spent and reset is not None:
             self._spent_until[resource] = now + max(0.0, reset - wall) + 1
+            self._tell(resource, max(0.0, reset - wall) + 1)
+        if remaining is not None and resource in _RESOURCES:
+            self._note(resource, remaining, headers.get("x-ratelimit-limit"), reset, wall)
         if not limited:
             return None
         said = retry_after({"Retry-After": headers.get("retry-after", "")}, wall)
         wait = said if said is not None else self._spent_until.get(resource, now) - now if spent else MINUTE
         if said is not None or not spent:
             self._not_before = max(self._not_before, now + wait)
+            self._tell("all", wait)
         return wait
+
+    def known(self) -> Mapping[str, Left]:
+        """What is left by resource, as this process or another one heard last."""
+        return self.left if self.allowances is None else self.allowances.left(self.key) or self.left
+
+    def _tell(self, kind: str, seconds: float) -> None:
+        if self.allowances is not None:
+            self.allowances.pause(self.key, kind, seconds)
+
+    def _note(self, resource: str, remaining: str, limit: str | None, reset: float | None, wall: float) -> None:
+        left = _number(remaining)
+        if left is not None:
+            most = _number(limit)
+            said = Left(None if most is None else int(most), int(left), None if reset is None else max(0.0, reset - wall), wall)
+            self.left[resource] = said
+            if self.allowances is not None:
+                self.allowances.note(self.key, resource, said)
 
     def limited(self, seconds: float) -> Limited:
         """The error for a wait that is too long."""
