@@ -130,8 +130,8 @@ async def told(folder: Path, dies_at: str | None = None, rule: Rule | None = Non
         return seen(world), disturbed or (rule is not None and rule.times == 0)
 
 
-# Nothing is pushed straight to a branch in this story, and there is no dashboard.
-_ELSEWHERE = {"before push", "after push", "push:done", "dashboard:made"}
+# Nothing is pushed straight to a branch in this story, there is no dashboard, and nothing is left to GitLab (test_native.py).
+_ELSEWHERE = {"before push", "after push", "push:done", "dashboard:made", "auto:off"}
 POINTS = [point for point in (*FAULT_POINTS, *WRITE_POINTS, *TALK_POINTS) if point not in _ELSEWHERE]
 
 
