@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import structlog
 
@@ -30,6 +30,9 @@ from bot.settings import ForgeSettings, Settings
 from bot.state.contents import Contents
 from bot.state.ledger import Ledger
 from bot.terminal import UsageError
+
+if TYPE_CHECKING:
+    from bot.state.sharing import Shared
 
 log = structlog.get_logger(__name__)
 
@@ -86,6 +89,7 @@ class App:
     clock: Callable[[], datetime] = _now
     fault: Callable[[str], None] = lambda point: None
     memory: Memory = field(default_factory=Memory)
+    shared: Shared | None = None
 
     @classmethod
     async def open(
@@ -100,15 +104,20 @@ class App:
             logs.configure()  # as it comes, its tracebacks show local variables
         state = settings.state.reveal()
         ledger = await Ledger.open(state)
-        registries = Registries(settings.registries, cache=ledger)
-        parts = {"cache": clones(settings), "now": clock, "fault": fault, "ledger": ledger}
+        try:
+            shared = await _shared(ledger)
+        except BaseException:
+            await ledger.close()
+            raise
+        registries = Registries(settings.registries, cache=ledger, allowances=shared)
+        parts = {"cache": clones(settings), "now": clock, "fault": fault, "ledger": ledger, "allowances": shared}
         try:
             rows = tuple(Row(one, _host(one, parts)) for one in settings.forges)
         except BaseException:
             await registries.close()
             await ledger.close()
             raise
-        return cls(settings, registries, ledger, rows, clock, fault, Memory(kept=Contents(ledger)))
+        return cls(settings, registries, ledger, rows, clock, fault, Memory(kept=Contents(ledger)), shared)
 
     async def close(self) -> None:
         """Give everything back."""
@@ -118,6 +127,8 @@ class App:
             except ForgeError as error:
                 log.warning("forge not closed in good order", why=str(error))
         await self.registries.close()
+        if self.shared is not None:
+            await self.shared.close()
         await self.ledger.close()
 
     async def __aenter__(self) -> Self:
@@ -210,6 +221,16 @@ def clones(settings: Settings) -> Path:
     if path == state or path in ("", ":memory:"):
         return settings.folder / "data" / "clones"
     return Path(path).parent / "clones"
+
+
+async def _shared(ledger: Ledger) -> Shared | None:
+    """What is allowed towards hosts, where other processes ask them too; each keeps its own limits besides. May raise
+    LedgerError."""
+    if not ledger.is_shared:
+        return None
+    from bot.state.sharing import Shared
+
+    return await Shared.open(ledger)
 
 
 def _host(settings: ForgeSettings, parts: Mapping[str, Any]) -> Host:

@@ -5,6 +5,9 @@ A host that answers 429 with `Retry-After` is left alone for that long, by every
 growing, jittered pauses. A host that failed `give_up_after` requests in a row (each with all its attempts) is taken to be
 down: for `down_for` seconds every request for it fails at once with the same reason, so that one dead registry does not
 hold up a pass by the sum of its time-outs.
+
+With `allowances` that several processes share, the pause that one of them is told holds for all; whether a host is down each
+finds out for itself.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from email.utils import parsedate_to_datetime
 from aiolimiter import AsyncLimiter
 
 from bot.registries.base import RegistryError
+from bot.state.allowances import Allowances, Left
 
 TOO_MANY = 429
 _TRY_AGAIN = frozenset({408, 425, TOO_MANY, 500, 502, 503, 504})
@@ -65,8 +69,10 @@ class Quota:
 class Host:
     """One host's share of the limits. `async with` it is to have a slot; `ready` waits until the host may be asked."""
 
-    def __init__(self, name: str, limits: Limits, clock: Clock) -> None:
+    def __init__(self, name: str, limits: Limits, clock: Clock, allowances: Allowances | None = None) -> None:
         self.name = name
+        self.key = _key_of(name)
+        self._allowances = allowances
         self._limits = limits
         self._clock = clock
         self._slots = asyncio.Semaphore(limits.connections)
@@ -84,12 +90,28 @@ class Host:
 
     async def ready(self) -> None:
         """Wait until a request may be sent. Raises RegistryError at once while the host is taken to be down."""
+        if self._allowances is not None:
+            await self._listen(self._allowances)
         self._refuse_if_closed()
         while (left := self._not_before - self._clock.monotonic()) > 0:
             await self._clock.sleep(left)
             self._refuse_if_closed()
         if self._pace is not None:
-            await self._pace.acquire()
+            sharers = 1 if self._allowances is None else self._allowances.sharers(self.key)
+            await self._pace.acquire(min(sharers, self._pace.max_rate))
+
+    async def _listen(self, allowances: Allowances) -> None:
+        """Take in a pause that another process was told."""
+        await allowances.fresh(self.key)
+        left = allowances.paused(self.key, "all")
+        if left > self._limits.longest_wait and self._closed_until < self._clock.monotonic() + left - 1:
+            self._close(left, self._too_many(left))
+        elif left > 0:
+            self._not_before = max(self._not_before, self._clock.monotonic() + left)
+
+    def _too_many(self, seconds: float) -> str:
+        until = datetime.fromtimestamp(self._clock.wall() + seconds, UTC)
+        return f"{self.name} allows no more requests until {until:%Y-%m-%d %H:%M:%S} UTC"
 
     def worked(self) -> None:
         """The host answered in good order."""
@@ -104,13 +126,24 @@ class Host:
 
     def throttled(self, seconds: float) -> None:
         """The host asked for a pause. Raises RegistryError where it is longer than we would wait."""
+        seconds = min(seconds, _A_YEAR)
+        if self._allowances is not None:
+            self._allowances.pause(self.key, "all", seconds)
         if seconds > self._limits.longest_wait:
-            seconds = min(seconds, _A_YEAR)
-            until = datetime.fromtimestamp(self._clock.wall() + seconds, UTC)
-            message = f"{self.name} allows no more requests until {until:%Y-%m-%d %H:%M:%S} UTC"
+            message = self._too_many(seconds)
             self._close(seconds, message)
             raise RegistryError(message)
         self._not_before = max(self._not_before, self._clock.monotonic() + seconds)
+
+    def told(self, quota: Quota) -> None:
+        """The host said what is left of our pulls."""
+        if self._allowances is not None:
+            self._allowances.note(self.key, "pulls", _as_left(quota))
+
+    def heard(self) -> Quota | None:
+        """What it said last to any of those who share the allowances."""
+        left = None if self._allowances is None else self._allowances.left(self.key).get("pulls")
+        return None if left is None else _as_quota(left)
 
     def pause(self, attempt: int) -> float:
         """How long to wait before the next attempt; the first was 0. Between half and the whole of a doubling pause."""
@@ -124,6 +157,22 @@ class Host:
     def _refuse_if_closed(self) -> None:
         if self._closed_until > self._clock.monotonic():
             raise RegistryError(self._closed_because)
+
+
+def _key_of(host: str) -> str:
+    """A registry among the allowances: all who ask from here share what it says."""
+    return f"registry {host[:200]}"
+
+
+def _as_left(quota: Quota) -> Left:
+    """A quota as processes share it."""
+    return Left(quota.limit, quota.remaining, quota.window, quota.read_at.timestamp())
+
+
+def _as_quota(left: Left) -> Quota:
+    """What another process was told."""
+    window = None if left.seconds is None else int(left.seconds)
+    return Quota(left.limit or left.remaining, left.remaining, window, datetime.fromtimestamp(left.noted, UTC))
 
 
 def is_worth_another_try(status: int) -> bool:

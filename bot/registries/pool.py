@@ -26,6 +26,7 @@ from bot.registries.harbor import HarborRegistry
 from bot.registries.limits import Clock, Limits, Quota
 from bot.registries.oci import ManifestCache, MemoryCache, OciRegistry
 from bot.registries.wire import RequestKind, Wire
+from bot.state.allowances import Allowances
 from rules.globs import matches_any
 from rules.images import BadReference, ImageRef
 
@@ -84,6 +85,7 @@ class Registries:
         limits: Limits | None = None,
         cache: ManifestCache | None = None,
         clock: Clock | None = None,
+        allowances: Allowances | None = None,
     ) -> None:
         self._accesses: dict[str, list[RegistryAccess]] = {}
         listed: set[tuple[str, int]] = set()
@@ -95,7 +97,7 @@ class Registries:
             listed.add(host_and_port(host, default=80 if access.insecure else 443))
             listed |= {host_and_port(name, default=443) for name in access.auth_hosts}
         self._clock = clock or Clock()
-        self._wire = Wire(AddressRule(listed), limits, self._clock)
+        self._wire = Wire(AddressRule(listed), limits, self._clock, allowances)
         self._cache = cache or MemoryCache()
         self._registries: dict[tuple[str, int], Registry] = {}
         self._found: dict[tuple[str, str | None], tuple[Registry, tuple[str, int], str]] = {}
@@ -109,7 +111,7 @@ class Registries:
     @property
     def quotas(self) -> Mapping[str, Quota]:
         """What hosts said of our allowance, by host."""
-        return self._wire.quotas
+        return self._wire.known()
 
     async def tags(self, image: str, *, for_repository: str | None = None, no_older_than: float | None = None) -> tuple[str, ...]:
         """Every tag of an image (a name as written in a file). Raises RegistryError."""

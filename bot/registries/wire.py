@@ -27,6 +27,7 @@ from yarl import URL
 from bot.registries.addresses import AddressRule, CheckedResolver, is_this_machine
 from bot.registries.base import RegistryError
 from bot.registries.limits import TOO_MANY, Clock, Host, Limits, Quota, is_worth_another_try, quota, retry_after
+from bot.state.allowances import Allowances
 
 RequestKind = Literal["listings", "manifests", "blobs", "tokens", "api"]
 
@@ -66,7 +67,10 @@ class _Again(Exception):
 class Wire:
     """The sessions, limits and counters that all registries of a pool share. Use it inside one event loop; `close` it."""
 
-    def __init__(self, rule: AddressRule, limits: Limits | None = None, clock: Clock | None = None) -> None:
+    def __init__(
+        self, rule: AddressRule, limits: Limits | None = None, clock: Clock | None = None, allowances: Allowances | None = None
+    ) -> None:
+        self.allowances = allowances
         self.rule = rule
         self.limits = limits or Limits()
         self.clock = clock or Clock()
@@ -101,6 +105,11 @@ class Wire:
             url = onward
         raise RegistryError(f"{host_of(url)} redirects more than {_HOPS} times")
 
+    def known(self) -> Mapping[str, Quota]:
+        """What hosts say is left of our pulls, as this process or another one heard last."""
+        heard = ((place, host.heard()) for place, host in self._hosts.items())
+        return self.quotas | {place: found for place, found in heard if found is not None}
+
     async def close(self) -> None:
         """Close the connections."""
         for session in (self._direct, self._proxied):
@@ -116,7 +125,7 @@ class Wire:
         self.rule.check(url, by_proxy=proxy is not None)
         host = self._hosts.get(place)
         if host is None:
-            host = self._hosts[place] = Host(place, self.limits, self.clock)
+            host = self._hosts[place] = Host(place, self.limits, self.clock, self.allowances)
         # A request keeps its turn through all its attempts: a host that is down is found out by the first few.
         async with host:
             for attempt in range(self.limits.attempts):
@@ -162,6 +171,7 @@ class Wire:
             found = quota(response.headers, self.clock.wall())
             if found is not None:
                 self.quotas[place] = found
+                self._hosts[place].told(found)
         if is_worth_another_try(response.status):
             wait = retry_after(response.headers, self.clock.wall())
             said = "too many requests (429)" if response.status == TOO_MANY else f"status {response.status}"

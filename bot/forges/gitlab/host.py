@@ -7,13 +7,15 @@ each of them need not ask for them.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import structlog
 
-from bot.forges.base import Denied, ForgeKind, Repository
+from bot.forges.base import Denied, ForgeKind, Repository, Usage
 from bot.forges.gitlab.forge import GitLabForge
 from bot.forges.gitlab.people import DEVELOPER, People
 from bot.forges.gitlab.reading import Archives
@@ -22,6 +24,7 @@ from bot.forges.gitlab.token import alarm, facts
 from bot.forges.gitlab.wire import Limits, Wire, plainly
 from bot.registries.limits import Clock
 from bot.settings.values import GitLabSettings
+from bot.state.allowances import Allowances
 
 Json = Mapping[str, Any]
 
@@ -43,12 +46,13 @@ class GitLabHost:
         *,
         limits: Limits | None = None,
         clock: Clock | None = None,
+        allowances: Allowances | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         fault: Callable[[str], None] = lambda point: None,
     ) -> None:
         if settings.token is None:
             raise Denied(f"{settings.url}: no token is set for this GitLab")
-        self.wire = Wire(settings.url, settings.token.reveal(), limits, clock)
+        self.wire = Wire(settings.url, settings.token.reveal(), limits, clock, allowances)
         self.alarms: tuple[str, ...] = ()
         self._names = settings.projects
         self._people = People(self.wire)
@@ -77,6 +81,14 @@ class GitLabHost:
                 forge.told(row)
             found.append(Repository(forge, named=False))
         return found
+
+    @property
+    def usage(self) -> Usage:
+        """What was sent, by method, and what is left."""
+        sent: Counter[str] = Counter()
+        for kind, count in self.wire.requests.items():
+            sent[kind.partition(" ")[0]] += count
+        return Usage(urlsplit(self.wire.url).netloc.rpartition("@")[2], sent, self.wire.known())
 
     async def close(self) -> None:
         """Give back threads and connections."""

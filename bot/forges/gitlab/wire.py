@@ -5,7 +5,8 @@
     branch = await lane.get("/repository/branches/main")
 
 One Wire serves one token; the projects of a host share it, each through a Lane of its own, which holds only a part of the
-threads: a project whose answers are slow does not hold up the others.
+threads: a project whose answers are slow does not hold up the others. With `allowances` that several processes share, a pause
+that one of them is told holds back all who ask with the same token.
 
 | what happened                        | what is done                                                      | else          |
 |--------------------------------------|-------------------------------------------------------------------|---------------|
@@ -34,6 +35,7 @@ from bot.forges.base import Denied, ForgeError, Limited, Moved, Unreachable
 from bot.forges.gitlab.session import Answer, Declined, Session, Trouble
 from bot.forges.gitlab.threads import Threads
 from bot.registries.limits import Clock
+from bot.state.allowances import Allowances, Left, fingerprint
 
 JSON_LIMIT = 32 * 2**20
 _PAGE = 100
@@ -63,7 +65,16 @@ class Limits:
 class Wire:
     """The threads, limits and counters of one token on one GitLab. Use it inside one event loop; `close` it."""
 
-    def __init__(self, url: str, token: str, limits: Limits | None = None, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        limits: Limits | None = None,
+        clock: Clock | None = None,
+        allowances: Allowances | None = None,
+    ) -> None:
+        self.left: dict[str, Left] = {}
+        self._allowances = allowances
         self.limits = limits or Limits()
         self.clock = clock or Clock()
         self.requests: Counter[str] = Counter()
@@ -76,6 +87,7 @@ class Wire:
             total=self.limits.total_timeout,
         )
         self.url = self._session.url
+        self._key = fingerprint("gitlab", self.url, "token", secret=token)
         self._threads = Threads(self.limits.threads, "gitlab")
         self._slots = asyncio.Semaphore(self.limits.threads)
         self._pace = AsyncLimiter(self.limits.burst, self.limits.burst / self.limits.per_second)
@@ -83,6 +95,10 @@ class Wire:
         self._failures = 0
         self._down_until = 0.0
         self._down_because = ""
+
+    def known(self) -> Mapping[str, Left]:
+        """What GitLab says is left, as this process or another one with the same token heard last."""
+        return self.left if self._allowances is None else self._allowances.left(self._key) or self.left
 
     @property
     def total(self) -> int:
@@ -168,8 +184,13 @@ class Wire:
 
     async def _ready(self) -> None:
         """Wait until a request may be sent."""
+        shared = self._allowances
         while True:
+            if shared is not None:
+                await shared.fresh(self._key)
             now = self.clock.monotonic()
+            if shared is not None and (pause := shared.paused(self._key, "all")) > 0:
+                self._not_before = max(self._not_before, now + pause)
             if self._down_until > now:
                 raise Unreachable(self._down_because)
             wait = self._not_before - now
@@ -178,10 +199,14 @@ class Wire:
             if wait > self.limits.longest_wait:
                 raise self._limited()
             await self.clock.sleep(wait)
-        await self._pace.acquire()
+        # Where several share a token, each request counts for all of them.
+        await self._pace.acquire(1 if shared is None else min(shared.sharers(self._key), self.limits.burst))
 
     def _hold(self, seconds: float) -> None:
-        self._not_before = max(self._not_before, self.clock.monotonic() + min(seconds, _A_DAY))
+        seconds = min(seconds, _A_DAY)
+        self._not_before = max(self._not_before, self.clock.monotonic() + seconds)
+        if self._allowances is not None:
+            self._allowances.pause(self._key, "all", seconds)
 
     def _limited(self) -> Limited:
         left = max(0.0, self._not_before - self.clock.monotonic())
@@ -192,10 +217,20 @@ class Wire:
         """The last tenth of an allowance is spread over what is left of its time; one that is used up is not tried out."""
         named = ("ratelimit-limit", "ratelimit-remaining", "ratelimit-reset")
         limit, left, reset = (headers.get(name, "").strip()[:12] for name in named)
-        if not (left.isdecimal() and reset.isdecimal()) or float(left) > float(limit if limit.isdecimal() else 0) / 10:
+        if not (left.isdecimal() and reset.isdecimal()):
             return
-        until = max(0.0, float(reset) - self.clock.wall())
-        self._hold(until / float(left) if float(left) else until)
+        wall = self.clock.wall()
+        until = max(0.0, float(reset) - wall)
+        self._note(Left(int(limit) if limit.isdecimal() else None, int(left), until, wall))
+        if float(left) <= float(limit if limit.isdecimal() else 0) / 10:
+            # So much is left for all who share the token.
+            sharers = self._allowances.sharers(self._key) if self._allowances is not None else 1
+            self._hold(min(until, until / float(left) * sharers) if float(left) else until)
+
+    def _note(self, left: Left) -> None:
+        self.left["requests"] = left
+        if self._allowances is not None:
+            self._allowances.note(self._key, "requests", left)
 
     def _failed(self, message: str) -> Unreachable:
         self._failures += 1
