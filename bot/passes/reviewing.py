@@ -1,4 +1,4 @@
-"""A person's request that changes `.tagboat.yaml` is told what is wrong in it, where the forge has a place for that.
+"""A person's request that changes `.tagboat.yaml` is told what is wrong in it, or what it would change.
 
 The file is read and judged, and never applied: what counts is the one on the default branch.
 """
@@ -7,10 +7,15 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
+import structlog
+
 from bot.forges.base import Forge, ForgeError, ProposedSettings
+from bot.passes.previewing import Previewer
 from bot.reading.looking import Terms
 from bot.report import Report
-from rules.config import FILE, ConfigError, load
+from rules.config import FILE, Config, ConfigError, load
+
+_log = structlog.get_logger(__name__)
 
 
 @runtime_checkable
@@ -19,23 +24,38 @@ class Reviewing(Protocol):
 
     async def proposed_settings(self) -> list[ProposedSettings]: ...
 
-    async def judge_settings(self, proposed: ProposedSettings, findings: list[str]) -> None: ...
+    async def judge_settings(self, proposed: ProposedSettings, findings: list[str], effect: list[str] | None = None) -> None: ...
 
 
-async def review(forge: Forge, terms: Terms, report: Report) -> None:
-    """Judge what is proposed since the last pass."""
+async def review(forge: Forge, terms: Terms, report: Report, previewer: Previewer | None = None) -> None:
+    """Judge what is proposed since the last pass. Without a previewer nothing is known of what it would change."""
     if not isinstance(forge, Reviewing):
         return
     try:
         for proposed in await forge.proposed_settings():
-            await forge.judge_settings(proposed, _wrong(proposed.data, terms))
+            read = _read(proposed.data, terms)
+            if isinstance(read, Config):
+                await forge.judge_settings(proposed, [], await _effect(read, previewer))
+            else:
+                await forge.judge_settings(proposed, read)
     except ForgeError as error:
         report.add("trouble", "", f"a request that changes {FILE} could not be judged: {error}")
 
 
-def _wrong(data: bytes, terms: Terms) -> list[str]:
+def _read(data: bytes, terms: Terms) -> Config | list[str]:
+    """The configuration that is proposed, or what is wrong in it."""
     try:
-        load(data, file=FILE, defaults=terms.defaults, limits=terms.limits)
+        return load(data, file=FILE, defaults=terms.defaults, limits=terms.limits)
     except ConfigError as error:
         return [str(finding) for finding in error.findings]
-    return []
+
+
+async def _effect(config: Config, previewer: Previewer | None) -> list[str] | None:
+    """What it would change; None where that cannot be said. Whatever goes wrong here is no trouble of the pass."""
+    if previewer is None:
+        return None
+    try:
+        return await previewer.lines(config)
+    except Exception:
+        _log.exception("no preview")
+        return None

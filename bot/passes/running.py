@@ -16,6 +16,7 @@ from bot.passes.facts import Witness
 from bot.passes.hearing import Hearing
 from bot.passes.landing import Candidate, Lander, Verdict, conflicting
 from bot.passes.native import Native, landed_meanwhile, take_back
+from bot.passes.previewing import Previewer
 from bot.passes.reviewing import review
 from bot.passes.splitting import split_red
 from bot.passes.telling import told
@@ -23,6 +24,7 @@ from bot.passes.tools import Tools
 from bot.reading.answering import Answers
 from bot.reading.choosing import Chooser
 from bot.reading.looking import Terms, look
+from bot.reading.recalling import Recorded
 from bot.report import Report, lasting
 from bot.state.ledger import LedgerError
 from rules.merging import Block, Merge, Skip, UpdateBranch, Wait
@@ -46,7 +48,9 @@ class Pass:
         self._tools = tools
         self._report = report
         self._now = tools.clock()
-        answers = Answers(Chooser(tools.listings, self._now, tools.ledger, forge.name))
+        self._recorded = Recorded(tools.listings, tools.ledger)
+        sights = self._recorded if tools.ledger is not None else None
+        answers = Answers(Chooser(self._recorded, self._now, sights, forge.name))
         self._decider = Decider(forge, tools.memory, answers, tools.ledger, self._now)
         self._hands = Hands(forge, tools.ledger, report, self._now, tools.fault, tools.mode == "observe")
         self._decided: Decided | None = None
@@ -69,7 +73,7 @@ class Pass:
                 break
         await self._show()
         if tools.mode != "observe":
-            await review(self._forge, self._terms, self._report)
+            await review(self._forge, self._terms, self._report, self._previewer())
         if self._hearing is not None and self._decided is not None:
             await self._hearing.answer(self._decided, self._verdicts)
 
@@ -118,6 +122,13 @@ class Pass:
         return Witness(
             self._forge.kind, self._forge.name, seen.look.login, self._now, seen.config.freezes, tools.listings, tools.ledger
         )
+
+    def _previewer(self) -> Previewer | None:
+        decided, tools = self._decided, self._tools
+        if decided is None:
+            return None
+        kind, answers = self._forge.kind, self._decider.answers
+        return Previewer(self._forge.name, kind, decided, tools.memory, answers, self._recorded, tools.ledger, self._now)
 
     async def _show(self) -> None:
         """Tell people on each request that lands by rule how it stands, and on one that they pushed to that it is theirs."""

@@ -143,9 +143,12 @@ class GitHubForge:
         """Configuration files that people's open requests would change, each head once: nothing is asked where none moved."""
         return await self._do(self._reviewer.proposed)
 
-    async def judge_settings(self, proposed: ProposedSettings, findings: Sequence[str]) -> None:
-        """Tell a request what is wrong in its configuration file, by a check run of its own; nothing: that it is good."""
-        await self._do(lambda: self._reviewer.judge(proposed, findings))
+    async def judge_settings(
+        self, proposed: ProposedSettings, findings: Sequence[str], effect: Sequence[str] | None = None
+    ) -> None:
+        """Tell a request what is wrong in its configuration file, by a check run of its own; nothing: that it is good. `effect`
+        says in Markdown what it would change (None: that is not known)."""
+        await self._do(lambda: self._reviewer.judge(proposed, findings, effect))
 
     async def dashboard(self, text: str) -> None:
         """Our one issue. Where a person closed it, it stays closed."""

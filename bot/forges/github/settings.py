@@ -57,14 +57,14 @@ class Reviewer:
                 self._seen[number] = head
         return found
 
-    async def judge(self, proposed: ProposedSettings, findings: Sequence[str]) -> None:
+    async def judge(self, proposed: ProposedSettings, findings: Sequence[str], effect: Sequence[str] | None = None) -> None:
         rest = self._place.rest
         if findings:
             title = f"{len(findings)} thing{'s' if len(findings) > 1 else ''} to mend in {FILE}"
             lines = [f"- {prose(one)}" for one in findings[:_SHOWN]]
             lines += [f"- and {len(findings) - _SHOWN} more"] if len(findings) > _SHOWN else []
         else:
-            title, lines = f"{FILE} can be read", ["It counts once it is on the default branch."]
+            title, lines = f"{FILE} can be read", ["It counts once it is on the default branch.", *_effect(effect)]
         summary = "\n".join(lines)
         digest = hashlib.sha256(f"{title}\n{summary}".encode()).hexdigest()[:20]
         words = {
@@ -89,3 +89,11 @@ class Reviewer:
                     await self._wire.write("POST", f"{rest}/check-runs", words | {"head_sha": proposed.head})
         except Denied:
             return  # the App may not write checks: the file is judged once it lands
+
+
+def _effect(effect: Sequence[str] | None) -> list[str]:
+    if effect is None:
+        return []
+    if not effect:
+        return ["", "It changes nothing of what is proposed now."]
+    return ["", "What the next pass would do otherwise than by the rules that count now, as far as was read:", "", *effect]

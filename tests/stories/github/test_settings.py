@@ -84,3 +84,66 @@ async def test_hostile_settings_are_only_quoted(tmp_path: Path) -> None:
         assert "@acme" not in text
         assert "<b>" not in text
         assert "[skip ci]" not in text
+
+
+class TestPreview:
+    """What a writer's change of the rules would do is told on their request, and nothing is done because of it."""
+
+    async def test_what_would_change(self, tmp_path: Path) -> None:
+        files = {**FILES, "prod/web.yaml": pod("HOST/acme/web:1.4.0"), "old/db.yaml": pod("HOST/acme/db:1.0.0")}
+        tags = {"acme/web": ["1.4.0", "1.5.0"], "acme/db": ["1.0.0", "1.1.0"]}
+        async with World.of(tmp_path, files, tags) as world:
+            await world.run()
+            before = world.titles()
+            rules = '{match: {paths: ["prod/**"]}, automerge: true}, {match: {paths: ["old/**"]}, policy: none}'
+            propose(world, f"rules: [{rules}]\n", number=9)
+            await world.run()
+            [(conclusion, text)] = said(world, max(world.repo.pulls))
+            assert conclusion == "success"
+            assert "a person lands it, where now it lands by rule" in text
+            assert "it lands by rule, where now a person lands it" in text
+            assert "would be closed: Update" in text
+            assert "policy: none" in text
+            assert world.titles().items() >= before.items()  # nothing of it was applied
+            await world.run()  # a process that remembers nothing says nothing twice
+            assert len(said(world, max(world.repo.pulls))) == 1
+
+    async def test_a_file_that_changes_nothing(self, tmp_path: Path) -> None:
+        async with World.of(tmp_path, FILES, {"acme/web": ["1.4.0", "1.5.0"]}) as world:
+            propose(world, DEV_LANDS + "dashboard_issue: true\n")
+            await world.run()
+            [(_, text)] = said(world)
+            assert "changes nothing" in text
+
+    async def test_an_image_that_was_not_read_is_named_and_not_asked_for(self, tmp_path: Path) -> None:
+        rules = DEV_LANDS.replace("rules: [", 'rules: [{match: {paths: ["old/**"]}, policy: none}, ')
+        files = {**FILES, ".tagboat.yaml": rules, "old/db.yaml": pod("HOST/acme/db:1.0.0")}
+        async with World.of(tmp_path, files, {"acme/web": ["1.4.0"], "acme/db": ["1.0.0", "1.1.0"]}) as world:
+            world.registry.requests.clear()
+            await world.run()
+            usual = dict(world.registry.requests)
+            assert usual
+            propose(world, DEV_LANDS)
+            world.registry.requests.clear()
+            await world.run()
+            [(_, text)] = said(world)
+            assert "not looked at yet" in text
+            assert "acme/db" in text
+            assert "1.1.0" not in text
+            assert all(count <= usual.get(what, 0) for what, count in world.registry.requests.items())
+
+    async def test_it_is_told_anew_after_a_push(self, tmp_path: Path) -> None:
+        async with World.of(tmp_path, FILES, {"acme/web": ["1.4.0", "1.5.0"]}) as world:
+            propose(world, "rules: []\n")
+            async with world.app() as app:
+                [_] = [report async for report in app.run_all()]
+                first = said(world)
+                propose(world, "rules: [{policy: none}]\n")
+                [_] = [report async for report in app.run_all()]
+            assert first != said(world)
+
+    async def test_a_fork_is_told_nothing(self, tmp_path: Path) -> None:
+        async with World.of(tmp_path, FILES, {"acme/web": ["1.4.0", "1.5.0"]}) as world:
+            propose(world, "rules: [{policy: none}]\n", fork="eve/gitops")
+            await world.run()
+            assert said(world) == []
