@@ -99,6 +99,9 @@ class MemoryForge:
         return {path: Entry(self._oid(data), mode, len(data)) for path, (mode, data) in tree.items()}
 
     async def blobs(self, oids: Collection[str]) -> Mapping[str, bytes]:
+        if not set(oids) <= self._blobs.keys():  # who asks knows them from elsewhere
+            for _, data in (file for node in self.nodes.values() for file in node.tree.values()):
+                self._oid(data)
         return {oid: self._blobs[oid] for oid in oids}
 
     async def open(self, proposal: Proposal, onto: str) -> PullRequest:

@@ -17,6 +17,7 @@ import psycopg
 import pytest
 
 from bot.state.ledger import LedgerError
+from bot.work import postgres
 from bot.work.base import Outcome
 from bot.work.postgres import PostgresWork
 
@@ -149,6 +150,45 @@ async def test_ten_thousand_events_are_absorbed(database: str) -> None:
     assert len(passes.done) <= 104
 
 
+async def test_in_a_burst_of_ten_thousand_events_a_small_organisation_waits_for_few_passes(database: str) -> None:
+    passes = Passes()
+    work = PostgresWork(database, passes.worker(database)._run, at_once=4, now=lambda: datetime(2026, 11, 25, 12, tzinfo=UTC))
+    await work.start()
+    passes.gate.clear()
+    for start in range(0, 10_000, 500):
+        await asyncio.gather(*(work.ask(f"github:busy/app-{at % 5000}", "push") for at in range(start, start + 500)))
+    await work.ask("github:small/gitops", "push")
+    assert 4990 <= await work.depth() <= 5001
+    passes.gate.set()
+    await until(lambda: "github:small/gitops" in passes.done)
+    await work.stop(5)
+    assert passes.done.index("github:small/gitops") <= 2 * 4 + 1, "after those that ran already, and the first of the burst"
+
+
+async def test_a_pass_is_given_out_and_asked_for_without_reading_the_whole_queue(database: str) -> None:
+    asker = Passes().worker(database)
+    await asker._make_tables()
+    await asker._app.open_async()
+    asker._open = True
+    # The statistics are those of an empty queue, as after a quiet night.
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("ANALYZE procrastinate_jobs")
+    for at in range(2000):
+        await asker.ask(f"github:org{at % 20}/app-{at}", "push")
+    async with await psycopg.AsyncConnection.connect(database) as own:
+        await postgres._configure(own)
+        read = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'procrastinate_jobs'"
+        for _ in range(10):
+            await own.execute("SELECT * FROM procrastinate_fetch_job_v2(ARRAY['passes'], NULL)")
+        (given,) = await (await own.execute(read)).fetchone() or (0,)
+        assert 10 <= given <= 10 * 20
+        named = {"queue": "passes", "task": "tagboat.pass", "seconds": 1, "most": 1000, "owner": "github:org3", "args": "{}"}
+        await own.execute(postgres._ASK, named | {"repository": "github:org3/new"})
+        (both,) = await (await own.execute(read)).fetchone() or (0,)
+        assert 90 <= both - given <= 100 + 20, "only those of its own organisation"
+    await asker._app.close_async()
+
+
 @asynccontextmanager
 async def child(url: str, diary: Path, seconds: float) -> AsyncIterator[int]:
     """A worker in a process of its own, given its process id."""
@@ -200,6 +240,25 @@ async def test_a_repository_that_kills_every_worker_is_given_up(database: str) -
     passes.gate.set()
     await work.stop(5)
     assert len(passes.done) <= 1
+
+
+async def test_one_that_kills_workers_is_given_up_although_newer_events_come(database: str) -> None:
+    passes = Passes()
+    asker = passes.worker(database)
+    await asker._make_tables()
+    await asker._app.open_async()
+    asker._open = True
+    with psycopg.connect(database, autocommit=True) as connection:
+        for attempts in range(1, 6):
+            await asker.ask("github:acme/poison", "an event")
+            connection.execute("SELECT procrastinate_fetch_job_v2(ARRAY['passes'], NULL)")  # its worker has died
+            await asker.ask("github:acme/poison", "a newer event")
+            named = {"queue": "passes", "orphans": [], "dead_after": 1.0, "tries": 5}
+            (row,) = await asker._app.connector.execute_query_all_async(postgres._RESCUE, **named)
+            assert row["again"] == (attempts < 5)
+            waiting = connection.execute("SELECT attempts FROM procrastinate_jobs").fetchall()
+            assert waiting == [(attempts if attempts < 5 else 0,)], "one row: the newer event's, which knows of the dead"
+    await asker._app.close_async()
 
 
 async def test_stopping_lets_passes_end_and_leaves_what_waits_to_others(database: str) -> None:
