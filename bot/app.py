@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Self
 import structlog
 
 from bot import logs
-from bot.forges.base import Forge, ForgeError, ForgeKind, Host
+from bot.forges.base import Counting, Forge, ForgeError, ForgeKind, Host, Usage
 from bot.passes import Mode, Terms, Tools, one_pass
 from bot.reading.choosing import Listings
 from bot.reading.looking import Memory
@@ -162,6 +162,10 @@ class App:
                 report.add("left", "token", said)
                 found.append(report)
         return found
+
+    def usages(self) -> list[Usage]:
+        """What each row of `forges` was asked, and what it says is left."""
+        return [row.host.usage for row in self.rows if isinstance(row.host, Counting)]
 
     def _terms(self, *, named: bool) -> Terms:
         settings = self.settings

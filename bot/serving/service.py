@@ -77,7 +77,7 @@ class Service:
     async def prepare(cls, app: App, *, at_once: int = 8) -> Service:
         """All parts, none of them at work. Raises LedgerError, or UsageError where a part is not installed."""
         shelf = await Shelf.open(app.ledger)
-        service = cls(app, await Notebook.open(app.ledger), shelf, Metrics(app.registries))
+        service = cls(app, await Notebook.open(app.ledger), shelf, Metrics(app.registries, app.usages))
         service.summaries = Summaries(shelf)
         leads = service._choose_parts(at_once)
         service.timer = Timer(service.ask, shelf, every=app.settings.scan_every, now=app.clock, **leads)
@@ -218,6 +218,8 @@ class Service:
         self.metrics.troubles.set(sum(bool(one.troubles) for one in every))
         self.metrics.waiting.labels("waiting").set(sum(one.waiting for one in every))
         self.metrics.waiting.labels("blocked").set(sum(one.blocked for one in every))
+        self.metrics.alarms.set(len(self.app.alarms()))
+        self.metrics.keeping(request.standing for one in every for request in one.requests)
 
     async def _keep_house(self) -> None:
         while True:
