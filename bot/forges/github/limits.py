@@ -169,7 +169,8 @@ class Budget:
         grant = await allowances.take(self.key, "content", count, hour, within=longest, ahead=ahead)
         if not grant.taken:
             raise self.limited(grant.wait)
-        await self.clock.sleep(grant.wait)
+        if grant.wait > 0:
+            await self.clock.sleep(grant.wait)
         return grant
 
     def _draw(self) -> bool:
