@@ -70,7 +70,7 @@ class _Outcome(Generic[_T]):
 
     def __init__(self, since: float) -> None:
         self.since = since
-        self.done = asyncio.Event()
+        self.done: asyncio.Event | None = asyncio.Event()  # until it is read: many are kept, and an event is large
         self.error: RegistryError | None = None
         self.found: tuple[_T] | None = None
 
@@ -174,7 +174,7 @@ class Registries:
 
     def prune(self, before: float) -> None:
         """Drop what was read of tags before a moment (seconds since 1970), for a server that runs for long."""
-        self._outcomes = {key: one for key, one in self._outcomes.items() if one.since >= before or not one.done.is_set()}
+        self._outcomes = {key: one for key, one in self._outcomes.items() if one.since >= before or one.done is not None}
         self._found.clear()
 
     async def close(self) -> None:
@@ -193,7 +193,8 @@ class Registries:
             outcome: _Outcome[_T] | None = self._outcomes.get(key)
             if outcome is None or (no_older_than is not None and outcome.since < no_older_than):
                 return await self._read(key, read)
-            await outcome.done.wait()
+            if outcome.done is not None:
+                await outcome.done.wait()
             if outcome.found is not None:
                 return outcome.found[0]
             if outcome.error is not None:
@@ -213,7 +214,9 @@ class Registries:
         finally:
             if outcome.found is None and outcome.error is None and self._outcomes.get(key) is outcome:
                 del self._outcomes[key]
-            outcome.done.set()
+            if outcome.done is not None:
+                outcome.done.set()
+                outcome.done = None
 
     def _find(self, image: str, for_repository: str | None) -> tuple[Registry, tuple[str, int], str]:
         """The registry to ask, the scope of what it answers, and the image's name there."""

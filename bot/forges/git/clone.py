@@ -31,6 +31,7 @@ log = structlog.get_logger(__name__)
 
 _PACKS_LIMIT = 150
 _BLOBS_LIMIT = 256 * MIB
+_KNOWN = 200  # commits and records
 _NOT_THERE = re.compile(
     r"not our ref|unadvertised object|could not find remote ref|couldn't find remote ref|no such remote ref", re.IGNORECASE
 )
@@ -250,11 +251,15 @@ class Clone:
         return {oid: data for oid, _, data in read_batch(out) if data is not None}
 
     async def small(self, oids: Collection[str]) -> dict[str, bytes]:
-        """As `objects`, for commits and records: what was read once is remembered."""
-        absent = [oid for oid in oids if oid not in self._known]
+        """As `objects`, for commits and records: what was read lately is remembered."""
+        found = {oid: self._known.pop(oid) for oid in dict.fromkeys(oids) if oid in self._known}
+        absent = [oid for oid in dict.fromkeys(oids) if oid not in found]
         if absent:
-            self._known |= await self.objects(absent)
-        return {oid: self._known[oid] for oid in oids}
+            found |= await self.objects(absent)
+        self._known |= found
+        for oldest in list(self._known)[: -max(_KNOWN, len(found))]:
+            del self._known[oldest]
+        return found
 
     async def fetch_objects(self, oids: Collection[str], depth: int | None = None) -> None:
         """Fetch objects by id. Raises Moved where the remote has them no more."""
