@@ -222,25 +222,24 @@ async def killing(plan: Plan, seconds: int) -> bool:
         counts["rounds"] += 1
 
     async def murders() -> None:
-        while True:
+        while time.monotonic() - begun < seconds:
             await asyncio.sleep(choose.uniform(2, 8))
             victim = workers.pop(choose.randrange(len(workers)))
             await victim.kill()
             counts["kills"] += 1
             workers.append(await Worker.start(plan))
 
-    killer = asyncio.create_task(murders())
     begun = time.monotonic()
+    killer = asyncio.create_task(murders())
     while time.monotonic() - begun < seconds:
         await news()
         await asyncio.sleep(choose.uniform(5, 40))
-    killer.cancel()
-    await asyncio.gather(killer, return_exceptions=True)
+    await killer
     await news()
-    begun = time.monotonic()
+    asked = time.monotonic()
     async with asyncio.timeout(1200):
         await drained(plan.url)
-    took = time.monotonic() - begun
+    took = time.monotonic() - asked
     for worker in workers:
         await worker.stop()
     await ledger.close()
