@@ -41,6 +41,11 @@ def number_of(repository: str) -> int:
     return int(repository.rpartition("-")[2])
 
 
+def numbers_of(at: int, images: int) -> list[int]:
+    """Which images a repository uses."""
+    return [(at * 7 + n) % images for n in range(EACH)]
+
+
 def image(number: int) -> str:
     return f"reg.example.com/team/app-{number}"
 
@@ -117,7 +122,7 @@ class Stand:
 
     def _forge(self) -> MemoryForge:
         if self._made is None:
-            numbers = ((self._at * 7 + n) % self._images for n in range(EACH))
+            numbers = numbers_of(self._at, self._images)
             lines = "".join(f"        - {{name: c{n}, image: '{image(n)}:1.39.0'}}\n" for n in numbers)
             text = f"apiVersion: apps/v1\nkind: Deployment\nspec:\n  template:\n    spec:\n      containers:\n{lines}"
             self._made = MemoryForge({"deploy.yaml": text}, name=self.name, clock=lambda: datetime.now(UTC))
