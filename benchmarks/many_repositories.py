@@ -37,7 +37,17 @@ import psycopg
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.many_repositories_world import EACH, Harbour, Listings, Store, image, moves, name_of, newest  # noqa: E402
+from benchmarks.many_repositories_world import (  # noqa: E402
+    EACH,
+    Harbour,
+    Listings,
+    Store,
+    image,
+    moves,
+    name_of,
+    newest,
+    numbers_of,
+)
 from bot.app import App, Row  # noqa: E402
 from bot.logs import configure  # noqa: E402
 from bot.serving.service import Service  # noqa: E402
