@@ -123,7 +123,7 @@ async def measure(folder: Path, rate: int, seconds: int, repositories: int, warm
 async def send(host: str, port: int, rate: int, seconds: int, images: int, kind: str) -> str:
     """What wrk says."""
     command = ["wrk", f"-t{THREADS}", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "10s", "--latency", "-s", str(SCRIPT)]
-    said = (f"http://127.0.0.1:{port}", "--", str(rate), str(THREADS), str(images), SECRET, host, kind)
+    said = (f"http://127.0.0.1:{port}", "--", str(rate), str(THREADS), str(images), SECRET, host, kind, str(int(time.time())))
     process = await asyncio.create_subprocess_exec(*command, *said, stdout=asyncio.subprocess.PIPE)
     out, _ = await process.communicate()
     return out.decode()

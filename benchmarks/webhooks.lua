@@ -1,5 +1,5 @@
 -- For wrk: webhooks that are signed as their senders sign them, each with another body, sent at an even pace.
--- Arguments: rate a second, threads, images, secret, the registry's host, "signed" or "plain".
+-- Arguments: rate a second, threads, images, secret, the registry's host, "signed" or "plain", the number of this run.
 local bit, ffi = require("bit"), require("ffi")
 local band, bxor, bnot, ror, shr, tobit = bit.band, bit.bxor, bit.bnot, bit.ror, bit.rshift, bit.tobit
 ffi.cdef [[ struct load_time { long seconds; long micros; }; int gettimeofday(struct load_time *, void *); ]]
@@ -79,11 +79,12 @@ function setup(thread)
   threads = threads + 1
 end
 
-local gap, images, secret, host, kind, due
+local gap, images, secret, host, kind, run, due
 local count = 0
 
 function init(args)
   gap, images, secret, host, kind = 1000 * tonumber(args[2]) / tonumber(args[1]), tonumber(args[3]), args[4], args[5], args[6]
+  run = tonumber(args[7])
   keyed(secret)
 end
 
@@ -95,10 +96,10 @@ function delay()
 end
 
 local function from_github()
-  local id = string.format("%08x-0000-4000-8000-%012x", number, count)
+  local id = string.format("%08x-%04x-4000-8000-%012x", run, number, count)
   local body = string.format('{"ref":"refs/heads/main","after":"%040x","repository":{"id":%d,"full_name":"acme/code-%d",' ..
-    '"private":true,"default_branch":"main"},"pusher":{"name":"ann"},"head_commit":{"id":"%040x","message":"Change %d-%d"}}',
-    count, math.random(1e6), math.random(200), count, number, count)
+    '"private":true,"default_branch":"main"},"pusher":{"name":"ann"},"head_commit":{"id":"%040x","message":"Change %d-%d-%d"}}',
+    count, math.random(1e6), math.random(200), count, run, number, count)
   local headers = { ["Content-Type"] = "application/json", ["X-GitHub-Event"] = "push", ["X-GitHub-Delivery"] = id,
     ["X-Hub-Signature-256"] = "sha256=" .. signature(body) }
   return wrk.format("POST", "/webhooks/github", headers, body)
@@ -107,15 +108,15 @@ end
 local function from_jfrog()
   local image = string.format("app-%d", math.random(0, images - 1))
   local body = string.format('{"domain":"docker","event_type":"pushed","data":{"image_name":"acme/%s","tag":"1.0.0",' ..
-    '"repo_key":"docker-local","path":"acme/%s/1.0.0/manifest.json","sha256":"%032x%032x","size":%d},"source":"jfrog/%d-%d"}',
-    image, image, math.random(1e9), count, math.random(1e6), number, count)
+    '"repo_key":"docker-local","path":"acme/%s/1.0.0/manifest.json","sha256":"%032x%032x","size":%d},"source":"jfrog/%d-%d-%d"}',
+    image, image, math.random(1e9), count, math.random(1e6), run, number, count)
   local headers = { ["Content-Type"] = "application/json", ["X-JFrog-Event-Auth"] = signature(body) }
   return wrk.format("POST", "/webhooks/registry/" .. host, headers, body)
 end
 
 local function from_distribution()
-  local body = string.format('{"events":[{"id":"%d-%d","action":"push","target":{"repository":"acme/app-%d",' ..
-    '"tag":"1.0.0","mediaType":"application/vnd.oci.image.manifest.v1+json"}}]}', number, count, math.random(0, images - 1))
+  local body = string.format('{"events":[{"id":"%d-%d-%d","action":"push","target":{"repository":"acme/app-%d",' ..
+    '"tag":"1.0.0","mediaType":"application/vnd.oci.image.manifest.v1+json"}}]}', run, number, count, math.random(0, images - 1))
   local headers = { ["Content-Type"] = "application/json", ["Authorization"] = secret }
   return wrk.format("POST", "/webhooks/registry/" .. host, headers, body)
 end

@@ -19,6 +19,7 @@ from bot.state.driver import opened
 _MAKING = 7_245_001  # an advisory lock of ours
 _POOL = 10  # connections to PostgreSQL
 _FILES = 6  # connections to a file of SQLite
+_STATEMENTS = 32  # that each of them keeps ready
 _RESTED = 2.0  # seconds
 
 
@@ -92,9 +93,8 @@ def engine_for(url: str) -> AsyncEngine:
         return create_async_engine(driver, poolclass=AsyncAdaptedQueuePool, pool_size=1, max_overflow=0)
     if make_url(driver).get_backend_name() == "sqlite":
         # A file is always there: nothing is asked before use. Each connection is a thread and a cache: so many and no more.
-        engine = create_async_engine(
-            driver, connect_args={"async_creator_fn": opened}, pool_size=_FILES, max_overflow=0, pool_use_lifo=True
-        )
+        options = {"async_creator_fn": opened, "cached_statements": _STATEMENTS}
+        engine = create_async_engine(driver, connect_args=options, pool_size=_FILES, max_overflow=0, pool_use_lifo=True)
         event.listen(engine.sync_engine, "connect", tune_sqlite)
         return engine
     # A connection beyond the pool's size is closed when it is given back: as many stay as passes run at once, and some.

@@ -83,7 +83,7 @@ class Notebook:
         found: dict[str, datetime] = {}
         async with self._ledger.reading() as connection:
             for some in _chunks(sorted(images)):
-                rows = await connection.execute(select(_stale).where(_stale.c.image.in_(some)))
+                rows = await connection.execute(select(_stale).where(_stale.c.image.in_(_padded(some))))
                 found |= {image: datetime.fromtimestamp(since, UTC) for image, since in rows}
         return found
 
@@ -105,7 +105,9 @@ class Notebook:
         found: dict[str, set[str]] = {}
         async with self._ledger.reading() as connection:
             for some in _chunks(sorted(images)):
-                rows = await connection.execute(select(_places.c.image, _places.c.repository).where(_places.c.image.in_(some)))
+                rows = await connection.execute(
+                    select(_places.c.image, _places.c.repository).where(_places.c.image.in_(_padded(some)))
+                )
                 for image, repository in rows:
                     found.setdefault(image, set()).add(repository)
         return {image: frozenset(names) for image, names in found.items()}
@@ -144,10 +146,16 @@ class Notebook:
     async def _known(self, connection: AsyncConnection, ids: Sequence[str]) -> set[str]:
         known: set[str] = set()
         for some in _chunks(ids):
-            rows = await connection.execute(select(_deliveries.c.id).where(_deliveries.c.id.in_(some)))
+            rows = await connection.execute(select(_deliveries.c.id).where(_deliveries.c.id.in_(_padded(some))))
             known |= {one for (one,) in rows}
         return known
 
 
 def _chunks(items: Sequence[_T]) -> Iterable[Sequence[_T]]:
     return (items[at : at + _CHUNK] for at in range(0, len(items), _CHUNK))
+
+
+def _padded(items: Sequence[_T]) -> Sequence[_T]:
+    """The same with the last one repeated up to a power of two: a statement for each number of values would be kept otherwise."""
+    size = 1 << (len(items) - 1).bit_length()
+    return [items[min(at, len(items) - 1)] for at in range(size)]
