@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 import structlog
+from cachetools import LRUCache
 
 from bot.forges.base import Denied, ForgeError, Moved, Unreachable
 from bot.forges.git import lock
@@ -31,7 +32,7 @@ log = structlog.get_logger(__name__)
 
 _PACKS_LIMIT = 150
 _BLOBS_LIMIT = 256 * MIB
-_KNOWN = 200  # commits and records
+_KNOWN = 1000  # commits and records
 _NOT_THERE = re.compile(
     r"not our ref|unadvertised object|could not find remote ref|couldn't find remote ref|no such remote ref", re.IGNORECASE
 )
@@ -68,7 +69,7 @@ class Clone:
         self._folder = folder
         self._path = git.clone
         self._busy = asyncio.Lock()
-        self._known: dict[str, bytes] = {}  # small objects by id: they never change
+        self._known: LRUCache[str, bytes] = LRUCache(_KNOWN)  # small objects by id: they never change
         self._refs: dict[str, str] | None = None  # what the clone has of the remote's refs, while it is held
 
     # -- who may work in it
@@ -252,13 +253,10 @@ class Clone:
 
     async def small(self, oids: Collection[str]) -> dict[str, bytes]:
         """As `objects`, for commits and records: what was read lately is remembered."""
-        found = {oid: self._known.pop(oid) for oid in dict.fromkeys(oids) if oid in self._known}
-        absent = [oid for oid in dict.fromkeys(oids) if oid not in found]
-        if absent:
+        found = {oid: self._known[oid] for oid in dict.fromkeys(oids) if oid in self._known}
+        if absent := [oid for oid in dict.fromkeys(oids) if oid not in found]:
             found |= await self.objects(absent)
-        self._known |= found
-        for oldest in list(self._known)[: -max(_KNOWN, len(found))]:
-            del self._known[oldest]
+        self._known.update(found)
         return found
 
     async def fetch_objects(self, oids: Collection[str], depth: int | None = None) -> None:
