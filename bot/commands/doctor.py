@@ -17,7 +17,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from bot.forges.base import ForgeError
+from bot.forges.base import OWN_CHECK, OWN_SETTINGS, ForgeError
 from bot.reading.checkout import Checkout, Unreadable
 from bot.reading.origin import Origin
 from bot.settings import Settings
@@ -26,7 +26,7 @@ from bot.terminal import DONE, FAILED, UsageError, complain, say, say_json, tabl
 from rules import ci
 from rules.ci.base import ForgeName
 from rules.ci.proof import Case, Row, prove
-from rules.config import FILE, Config, ConfigError, load
+from rules.config import FILE, Config, ConfigError, load, misnamed
 from rules.formats import is_manifest, scan
 from rules.images import canonical
 from rules.loops import is_definition
@@ -114,11 +114,12 @@ def _config(checkout: Checkout) -> Config:
     """The repository's own file. Raises UsageError where it is broken."""
     try:
         data = checkout.read(FILE) if checkout.only is None and os.path.lexists(checkout.root / FILE) else b""
-        return load(data, file=FILE)
+        config = load(data, file=FILE)
     except Unreadable as error:
         raise UsageError(f"{FILE}: {error}") from None
     except ConfigError as error:
         raise UsageError(str(error)) from None
+    return replace(config, notes=(*config.notes, *misnamed(lambda name: os.path.lexists(checkout.root / name))))
 
 
 def _settings(app: Path | None, problems: list[str]) -> Settings:
@@ -138,9 +139,19 @@ async def _asked(settings: Settings, case: Case) -> tuple[list[str], frozenset[s
     if case.repository is None:
         return found, frozenset()
     try:
-        return found, await asyncio.wait_for(required_checks(settings, case.repository, case.base), 60)
+        required = await asyncio.wait_for(required_checks(settings, case.repository, case.base), 60)
     except (ForgeError, TimeoutError) as error:
         return [*found, f"{case.repository}: {str(error) or 'it did not answer in time'}"], frozenset()
+    return [*found, *_own_required(required, case)], required
+
+
+def _own_required(required: Iterable[str], case: Case) -> Iterator[str]:
+    """Checks of Tagboat's own that somebody made required: they stand on some requests only, and are no judgement of a change."""
+    for name in sorted({OWN_CHECK, OWN_SETTINGS} & set(required)):
+        yield (
+            f"{case.repository}: {case.base} requires the check `{name}`, which is Tagboat's own: a request that has none can "
+            "never be merged; take it out of the branch's rules"
+        )
 
 
 def _definitions(checkout: Checkout, problems: list[str]) -> Iterator[tuple[str, bytes]]:

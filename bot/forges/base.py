@@ -15,6 +15,10 @@ if TYPE_CHECKING:  # settings and addresses need no more than the errors
 
 ForgeKind = Literal["github", "gitlab", "git"]
 
+OWN_CHECK = "tagboat"
+OWN_SETTINGS = "tagboat settings"
+"""The names of our own checks: how a request of ours stands, and what a changed `.tagboat.yaml` would do."""
+
 
 class ForgeError(Exception):
     """The forge could not be asked, or refused; the message is for a person and holds no secret."""

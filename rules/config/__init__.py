@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from rules.config.loading import FILE, ConfigError, Layer, combine, layer, limits_of, load
+from rules.config.loading import FILE, ConfigError, Layer, combine, layer, limits_of, load, misnamed
 from rules.config.schema import schema
 from rules.config.values import Author, Commits, Config, Landing, Limits, Match, Proposing, PullRequests, Rule
 
@@ -30,5 +30,6 @@ __all__ = [
     "layer",
     "limits_of",
     "load",
+    "misnamed",
     "schema",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from rules.freezes import Freeze
 from rules.policies.base import UpdateKind
 
 FILE = ".tagboat.yaml"
+_NOT_ITS_NAME = (".tagboat.yml", "tagboat.yaml", "tagboat.yml")
 _PROPOSING = {field.name: field.default for field in fields(Proposing)}
 _MAY_BE_NONE = frozenset({"require_label", "disable_label", "blocking_title", "schedule"})
 
@@ -52,6 +53,15 @@ def load(data: bytes, *, file: str = FILE, defaults: Layer | None = None, limits
     if lost:
         raise ConfigError(lost)
     return combine(under, replace(own, notes=(*own.notes, *_not_following(tree, under))), limits or Limits())
+
+
+def misnamed(is_there: Callable[[str], bool], folder: str = "") -> tuple[Finding, ...]:
+    """Notes on files that look like the configuration and are not read, where there is none. `is_there` tells of a name whether
+    it is a file in the repository's root, `folder` is how people see that root (`/srv/gitops/`)."""
+    names = () if is_there(FILE) else filter(is_there, _NOT_ITS_NAME)
+    return tuple(
+        Finding(folder + name, None, "", f"this is not read as the configuration: that file is called {FILE}") for name in names
+    )
 
 
 def layer(tree: Tree) -> Layer:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from bot.forges.base import Comment
+from bot.forges.base import OWN_CHECK, Comment
 from bot.forges.github.answers import Trouble
 from bot.forges.github.place import Json, Known, Place, Us
 from bot.forges.github.readiness import login, readiness
@@ -17,7 +17,6 @@ from rules.requests import PullRequest
 
 CLOSED_LINE = "<!-- tagboat closed this -->"
 COMMENT_LINE = "<!-- tagboat comment -->"
-OWN_CHECK = "tagboat"
 _BRANCH = re.compile(r"-[0-9a-f]{8}\Z")
 # What may be missing without making a decision wrong.
 _HARMLESS = frozenset({"comments", "every", "databaseId", "fullDatabaseId", "externalId", "assignees", "mergedBy"})

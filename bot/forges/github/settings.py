@@ -9,16 +9,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from bot.forges.base import Denied, ProposedSettings
+from bot.forges.base import OWN_SETTINGS, Denied, ProposedSettings
 from bot.forges.github import queries
 from bot.forges.github.place import Place, whole
 from bot.forges.github.reading import Reader
-from bot.forges.github.requests import OWN_CHECK
 from bot.forges.github.wire import Wire
 from rules.messages import prose
 
 FILE = ".tagboat.yaml"
-NAME = f"{OWN_CHECK} settings"
 _AT_ONCE = 50
 _SHOWN = 50
 _LARGEST = 1024 * 1024
@@ -68,14 +66,14 @@ class Reviewer:
         summary = "\n".join(lines)
         digest = hashlib.sha256(f"{title}\n{summary}".encode()).hexdigest()[:20]
         words = {
-            "name": NAME,
+            "name": OWN_SETTINGS,
             "status": "completed",
             "conclusion": "failure" if findings else "success",
             "external_id": digest,
             "output": {"title": title, "summary": summary},
         }
         # After a restart nobody remembers whether it was said.
-        name = NAME.replace(" ", "%20")
+        name = OWN_SETTINGS.replace(" ", "%20")
         listed = await self._wire.get(f"{rest}/commits/{proposed.head}/check-runs?check_name={name}&per_page=100")
         us = self._place.us.login.removesuffix("[bot]")
         mine = [run for run in listed.get("check_runs") or () if (run.get("app") or {}).get("slug") == us]

@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 import structlog
 from cachetools import TTLCache
 
-from bot.forges.base import Comment, Denied, ForgeError, Limited, Standing, Unreachable
+from bot.forges.base import OWN_CHECK, Comment, Denied, ForgeError, Limited, Standing, Unreachable
 from bot.forges.github.answers import Forbidden, Missing, Refusal, quoted
 from bot.forges.github.place import Json, Known, Place
 from bot.forges.github.readiness import login
-from bot.forges.github.requests import COMMENT_LINE, OWN_CHECK
+from bot.forges.github.requests import COMMENT_LINE
 from bot.forges.github.wire import Wire
 from rules.messages import prose
 from rules.requests import PullRequest

@@ -17,7 +17,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from bot.forges.github.requests import COMMENT_LINE, OWN_CHECK
+from bot.forges.base import OWN_CHECK
+from bot.forges.github.requests import COMMENT_LINE
 from bot.web.senders import ghcr
 from bot.web.senders.base import BadWebhook, Forged, Hint, Incoming, get, items, same, text
 

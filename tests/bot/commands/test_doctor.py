@@ -351,7 +351,14 @@ FILTERED = 'name: Tests\non: {pull_request: {paths: ["src/**"]}}\njobs: {unit: {
 
 
 @pytest.mark.parametrize(
-    ("check", "verdict", "status"), [("Unit tests", "blocked", 1), ("unit", "blocked", 1), ("other", "skipped", 0)]
+    ("check", "verdict", "status"),
+    [
+        ("Unit tests", "blocked", 1),
+        ("unit", "blocked", 1),
+        ("other", "skipped", 0),
+        ("tagboat", "skipped", 1),
+        ("tagboat settings", "skipped", 1),
+    ],
 )
 async def test_checks_that_the_forge_demands_are_known_with_its_settings(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], check: str, verdict: str, status: int
@@ -371,6 +378,9 @@ async def test_checks_that_the_forge_demands_are_known_with_its_settings(
         (checkout / ".github/workflows/test.yml").write_text(FILTERED)
         (checkout / "app.yaml").write_text(DEPLOYMENT.replace("IMAGE", "ghcr.io/acme/shop"))
         found = await asyncio.to_thread(doctor, checkout, json=True, app=tmp_path / "app.yaml")
-    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    said = capsys.readouterr()
+    rows = [json.loads(line) for line in said.out.splitlines()]
     assert {row["verdict"] for row in rows if row["event"] == "branch"} == {verdict}
     assert found == status
+    own = f"acme/shop: main requires the check `{check}`, which is Tagboat's own"
+    assert (own in said.err) is check.startswith("tagboat")
