@@ -9,6 +9,7 @@ from itertools import chain
 from typing import Literal
 
 from bot.forges.base import Standing
+from rules.findings import Finding
 from rules.formats.base import Occurrence
 from rules.policies.base import Choice
 from rules.proposals import Proposal, Wishes
@@ -53,6 +54,11 @@ class Report:
         note = Note(kind, where, reason, title, url, wake)
         if note not in self.notes:
             self.notes.append(note)
+
+    def find(self, kind: Kind, finding: Finding) -> None:
+        """Add what is wrong or without effect in the repository's own file."""
+        where = f"{finding.file}:{finding.line}" if finding.line else finding.file
+        self.add(kind, where, str(replace(finding, file="", line=None)).removeprefix(": "))
 
     def of(self, *kinds: Kind) -> Iterator[Note]:
         return (note for note in self.notes if note.kind in kinds)

@@ -70,19 +70,19 @@ PROVED = {
         "bot/registries/test_auth.py::test_credentials_go_to_no_stranger",
         "bot/registries/test_auth.py::test_the_services_that_are_trusted",
         "bot/registries/test_faults.py::test_a_redirect_to_another_host_leaves_the_login_behind",
-        "bot/forges/test_github_wire.py::test_a_redirect_elsewhere_is_not_followed_with_the_token",
-        "bot/forges/test_gitlab_wire.py::test_a_redirect_on_the_same_server_is_followed_and_the_token_goes_nowhere_else",
+        "bot/forges/github/test_wire.py::test_a_redirect_elsewhere_is_not_followed_with_the_token",
+        "bot/forges/gitlab/test_wire.py::test_a_redirect_on_the_same_server_is_followed_and_the_token_goes_nowhere_else",
     ],
     "one team's manifest names another team's private image": [
         "bot/registries/test_pool.py::test_a_credential_answers_for_what_it_is_bound_to",
     ],
     "our own check counts for us": [
-        "bot/forges/test_github_readiness.py::test_all_facts_of_a_pull_request",
-        "bot/forges/test_gitlab_talk.py::test_how_a_request_stands_is_escaped",
+        "bot/forges/github/test_readiness.py::test_all_facts_of_a_pull_request",
+        "bot/forges/gitlab/test_talk.py::test_how_a_request_stands_is_escaped",
     ],
     "a pull request changes the rules": ["test_security.py::test_rules_come_from_the_default_branch_only"],
     "what is in a request is not what we proposed": [
-        "bot/test_passes.py::test_the_change_is_held_against_the_proposal",
+        "bot/passes/test_passes.py::test_the_change_is_held_against_the_proposal",
         "rules/test_records.py::test_hostile_tags_are_only_data",
     ],
     "a person's words come from somebody who may not write": [
@@ -96,7 +96,7 @@ PROVED = {
         "rules/ci/test_by_chance.py::test_no_token_survives_being_defused",
         "bot/registries/test_faults.py::test_null_and_hostile_tags_are_left_out",
         "bot/web/pages/test_pages.py::test_hostile_text_is_shown_as_text",
-        "bot/test_notify.py::test_chats_get_text_that_calls_nobody",
+        "bot/serving/test_notify.py::test_chats_get_text_that_calls_nobody",
         "bot/commands/test_images.py::test_names_do_not_drive_the_terminal",
     ],
     "user regexps, YAML bombs, huge files": [
@@ -107,11 +107,11 @@ PROVED = {
         "rules/config/test_findings.py::test_no_file_takes_long",
     ],
     "paths and symlinks": [
-        "bot/test_checkout.py::test_a_file_that_became_a_link_is_not_read",
-        "bot/test_checkout.py::test_a_planted_link_is_not_written_through",
+        "bot/reading/test_checkout.py::test_a_file_that_became_a_link_is_not_read",
+        "bot/reading/test_checkout.py::test_a_planted_link_is_not_written_through",
         "bot/commands/test_images.py::test_links_are_not_followed",
-        "bot/forges/test_git_odd.py::test_paths_that_leave_the_repository",
-        "bot/forges/test_git_odd.py::test_a_hostile_branch_from_a_config_touches_nothing",
+        "bot/forges/git/test_odd.py::test_paths_that_leave_the_repository",
+        "bot/forges/git/test_odd.py::test_a_hostile_branch_from_a_config_touches_nothing",
     ],
     "a form on another site acts on the dashboard": [
         "bot/web/pages/test_pages.py::test_a_form_from_elsewhere_does_nothing",

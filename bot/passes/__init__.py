@@ -16,8 +16,6 @@ What could not be read is trouble: it is reported, and nothing is done because o
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from bot.forges.base import Forge, ForgeError, Gone, Limited
 from bot.passes.reviewing import review
 from bot.passes.running import Pass
@@ -26,7 +24,6 @@ from bot.reading.looking import NoConfig, Terms
 from bot.report import Report
 from bot.state.ledger import LedgerError
 from rules.config import ConfigError
-from rules.findings import Finding
 
 __all__ = ["Mode", "Terms", "Tools", "one_pass"]
 
@@ -44,7 +41,7 @@ async def one_pass(forge: Forge, terms: Terms, tools: Tools) -> Report:
         report.add("left", "", str(error))
     except ConfigError as error:
         for finding in error.findings:
-            report.add("trouble", f"{finding.file}:{finding.line}" if finding.line else finding.file, _said(finding))
+            report.find("trouble", finding)
         await running.take_back()
         if tools.mode != "observe":  # the request that mends it is just what is looked for
             await review(forge, terms, report)
@@ -59,8 +56,3 @@ async def one_pass(forge: Forge, terms: Terms, tools: Tools) -> Report:
         running.settle()
     await running.publish()
     return report
-
-
-def _said(finding: Finding) -> str:
-    """A finding without its place."""
-    return str(replace(finding, file="", line=None)).removeprefix(": ")

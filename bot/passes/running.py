@@ -181,6 +181,8 @@ class Pass:
             if isinstance(one, Leave) and (one.request is None or one.request.number not in self._verdicts):
                 _tell_left(one, report)
         _tell_troubles(decided.wishes, report)
+        for finding in decided.seen.config.notes:
+            report.find("left", finding)
 
 
 def _candidates(decided: Decided, written: Mapping[str, PullRequest]) -> Iterator[Candidate]:

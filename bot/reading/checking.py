@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from bot.reading.scanning import Scanned, read
 from bot.registries.limits import Limits
 from bot.registries.pool import Registries, RegistryAccess
 from bot.terminal import UsageError, progress
-from rules.config import FILE, Config, load
+from rules.config import FILE, Config, load, misnamed
 from rules.findings import Broken
 from rules.formats import is_manifest
 from rules.formats.base import Occurrence, Unread
@@ -58,6 +58,8 @@ class Local:
             raise UsageError(f"{file}: {error}") from None
         except Broken as error:
             raise UsageError(str(error)) from None
+        notes = misnamed(lambda name: os.path.lexists(top / name), os.path.join(top, ""))
+        config = replace(config, notes=(*config.notes, *notes))
         return cls(checkout, config, settings.registries if settings else (), inside)
 
     def shown(self, file: str) -> str:

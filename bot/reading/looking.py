@@ -6,7 +6,7 @@ Contents are read by blob id, and only those not read before. A base branch whos
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from cachetools import LRUCache
@@ -15,7 +15,7 @@ from bot.forges.base import Entry, Forge, Look
 from bot.reading.scanning import Scanned, Scanner
 from bot.state.contents import Contents
 from rules.ci import looks_like_definition
-from rules.config import FILE, Config, ConfigError, Layer, Limits, load
+from rules.config import FILE, Config, ConfigError, Layer, Limits, load, misnamed
 from rules.findings import Finding
 from rules.formats import is_manifest
 from rules.formats.base import Occurrence, Unread
@@ -164,9 +164,10 @@ async def look(forge: Forge, memory: Memory, terms: Terms) -> Seen:
 
 async def _config(forge: Forge, memory: Memory, head: str, terms: Terms) -> tuple[str, Config]:
     """The configuration, and what it was read from: the blob's id, empty where there is no file."""
-    entry = (await memory.tree(forge, head)).get(FILE)
+    tree = await memory.tree(forge, head)
+    entry, notes = tree.get(FILE), misnamed(tree.__contains__)
     if entry is None and not terms.propose_without_file:
-        raise NoConfig(f"no {FILE} on the default branch")
+        raise NoConfig("; ".join([f"no {FILE} on the default branch", *map(str, notes)]))
     if entry is not None and (entry.mode not in _REGULAR or (entry.size or 0) > _CONFIG_LIMIT):
         # A file that is there and cannot be used never counts as no file.
         reason = f"is larger than {_CONFIG_LIMIT // 1024} KiB" if entry.mode in _REGULAR else "is not a regular file"
@@ -176,7 +177,7 @@ async def _config(forge: Forge, memory: Memory, head: str, terms: Terms) -> tupl
     if config is None:
         data = (await memory.contents(forge, [oid]))[oid] if oid else b""
         config = memory.configs[oid] = load(data, file=FILE, defaults=terms.defaults, limits=terms.limits)
-    return oid, config
+    return oid, replace(config, notes=(*config.notes, *notes)) if notes else config
 
 
 async def _view(forge: Forge, memory: Memory, base: str, head: str, config_oid: str, config: Config) -> View:

@@ -160,3 +160,36 @@ async def test_no_settings_at_all(desk: Desk) -> None:
     done = await desk.run("run")
     assert done.status == 2
     assert "there is no app.yaml in this folder" in done.err
+
+
+@pytest.mark.parametrize("name", [".tagboat.yml", "tagboat.yaml", "tagboat.yml"])
+async def test_a_configuration_under_another_name_is_pointed_out(yard: Yard, name: str) -> None:
+    """It is not read all the same; in `check`, which reads the checkout, it is said as well."""
+    manifest = yard.good.show("main:web.yaml").encode()
+    repo = GitRepo(yard.desk.folder / "misnamed", {name: b"rules: [{policy: none}]\n", "web.yaml": manifest})
+    yard.list_forges(repo.url)
+    done = await yard.desk.run("run")
+    assert (done.status, done.err, done.lines[0]) == (0, "", f"{repo.url}: 1 done")
+    hint = "this is not read as the configuration: that file is called .tagboat.yaml"
+    assert f"  left      {name}  ({hint})" in done.lines
+    yard.list_forges(repo.url, more="repositories_without_file: ignore\n")
+    done = await yard.desk.run("run")
+    assert done.lines[1:] == [f"  left      (no .tagboat.yaml on the default branch; {name}: {hint})"]
+    yard.desk.put({f"checkout/{name}": "rules: [{policy: none}]\n", "checkout/web.yaml": manifest})
+    for command in (["check", "checkout"], ["check", "checkout/web.yaml"], ["doctor", "checkout"]):
+        said = await yard.desk.run(*command)
+        assert (said.status, said.err.count(f"{name}: {hint}")) == (0, 1), command
+    yard.desk.put({"checkout/.tagboat.yaml": "version: 1\n"})  # then the other may be anything
+    for command in (["check", "checkout"], ["doctor", "checkout"]):
+        assert hint not in (await yard.desk.run(*command)).err
+
+
+async def test_what_a_configuration_says_to_no_effect_is_said(yard: Yard) -> None:
+    manifest = yard.good.show("main:web.yaml").encode()
+    repo = GitRepo(yard.desk.folder / "odd", {".tagboat.yaml": b"rules:\n  - follow: {from: dev}\n", "web.yaml": manifest})
+    yard.list_forges(repo.url)
+    done = await yard.desk.run("run")
+    assert (
+        "  left      .tagboat.yaml:2  (rules[0].follow: no rule says `policy: follow`, so nothing is followed (write it beside))"
+        in done.lines
+    )

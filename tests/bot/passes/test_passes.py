@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import pytest
 
-from bot.forges.base import Change, NotLanded, Unreachable
+from bot.forges.base import Change, Entry, NotLanded, Unreachable
 from bot.forges.git.objects import blob_id
 from bot.passes import Mode, Terms, Tools, one_pass
 from bot.passes.comparing import Foreign, Outdated, compare
@@ -289,6 +289,29 @@ async def test_base_branches_are_asked_for_at_once() -> None:
     await here.run(memory)
     await here.run(memory)
     assert forge.asked == ["look"]
+
+
+async def test_a_configuration_under_another_name_is_not_read() -> None:
+    """It is pointed out, and neither a look nor a blob is asked for because of it."""
+
+    class Counting(MemoryForge):
+        async def tree(self, commit: str) -> Mapping[str, Entry]:
+            self.asked.append("tree")
+            return await super().tree(commit)
+
+        async def blobs(self, oids: Collection[str]) -> Mapping[str, bytes]:
+            self.asked += sorted(oids)
+            return await super().blobs(oids)
+
+    asked: list[list[str]] = []
+    for other, hints in (("any.yml", []), ("tagboat.yml", ["tagboat.yml"])):  # any YAML may hold images, and is read for them
+        here = await bay(Counting(files(1)))
+        here.forge.files = {"0.yaml": here.forge.files["0.yaml"], other: b"rules: [{policy: none}]\n"}
+        report = await here.run()
+        asked.append(list(here.forge.asked))
+        assert [note.where for note in report.of("left") if "that file is called" in note.reason] == hints
+    assert asked[0] == asked[1]
+    assert "open 1" in asked[0]
 
 
 async def test_the_update_that_waits_longest_is_opened_first() -> None:
