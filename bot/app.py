@@ -77,6 +77,11 @@ class Row:
     settings: ForgeSettings
     host: Host
 
+    @property
+    def address(self) -> str:
+        """What people know it by."""
+        return getattr(self.settings, "url", self.host.kind)
+
 
 @dataclass(slots=True)
 class App:
@@ -148,7 +153,7 @@ class App:
         except UsageError:  # a secret that is needed is missing
             raise
         except Exception as error:
-            report = Report(getattr(row.settings, "url", row.host.kind))
+            report = Report(row.address)
             report.add("trouble", "", str(error) if isinstance(error, ForgeError) else _defect(error))
             return [], report
         return [Berth(one.forge, self._terms(named=one.named), row.settings.mode) for one in repositories], None
@@ -158,7 +163,7 @@ class App:
         found: list[Report] = []
         for row in self.rows:
             for said in getattr(row.host, "alarms", ()):
-                report = Report(getattr(row.settings, "url", row.host.kind))
+                report = Report(row.address)
                 report.add("left", "token", said)
                 found.append(report)
         return found

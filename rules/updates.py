@@ -60,7 +60,8 @@ class Update:
 @dataclass(frozen=True, slots=True)
 class Stay:
     """A place that gets nothing, and why. `held` is the update that there would be if nothing held it back, `refused` whether it
-    is that very version that somebody said no to; `wake` is when the answer can change by itself."""
+    is that very version that somebody said no to, `alarm` that it is held because
+    something has to be mended; `wake` is when the answer can change by itself."""
 
     occurrence: Occurrence
     reason: str
@@ -68,6 +69,7 @@ class Stay:
     held: Update | None = None
     wake: datetime | None = field(default=None, compare=False)
     refused: bool = False
+    alarm: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,8 @@ class Guard:
         if tripped is None:
             return None
         await self._alarm(image, file, tripped.reason, history[0].oid)
-        return Stay(update.occurrence, f"{tripped.reason}; say `resume` when it is mended", update.choice, held=update)
+        reason = f"{tripped.reason}; say `resume` when it is mended"
+        return Stay(update.occurrence, reason, update.choice, held=update, alarm=True)
 
     async def _history(self, base: str) -> Sequence[Commit] | None:
         try:

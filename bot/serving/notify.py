@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -52,8 +52,16 @@ def subjects(report: Report) -> Iterator[Subject]:
         yield Subject(key, "alarm", report.repository, f"{where}{title}{note.reason}")
     for stay in (stay for wish in report.wishes for stay in wish.stays if stay.held is not None):
         place = stay.occurrence
-        key = _key("hold", report.repository, canonical(place.image), place.file)
-        yield Subject(key, "hold", report.repository, f"{place.image} in {place.file} is on hold: {stay.reason}")
+        topic: Topic = "alarm" if stay.alarm else "hold"
+        key = _key(topic, report.repository, canonical(place.image), place.file)
+        yield Subject(key, topic, report.repository, f"{place.image} in {place.file} is on hold: {stay.reason}")
+
+
+def subjects_of_row(address: str, said: Iterable[str]) -> Iterator[Subject]:
+    """What there is to tell of a row of `forges`: that it cannot be asked, that its token soon runs out."""
+    for words in said:
+        # A date or a number of days in a sentence changes; what it is about does not.
+        yield Subject(_key("alarm", address, "".join(one for one in words if not one.isdigit())), "alarm", address, words)
 
 
 def _key(*parts: str) -> str:
@@ -75,18 +83,26 @@ class Messenger:
         """Compare what there is to tell with what was told, and tell the difference."""
         if not self._notices:
             return
-        wanted = {one.key: one for one in subjects(report)}
-        told = await self._notebook.told(report.repository)
+        # A pass that could not look does not know that something is over.
+        await self._tell(report.repository, subjects(report), knows_ends=bool(report.places) or not report.failed)
+
+    async def tell_of_row(self, address: str, said: Iterable[str]) -> None:
+        """The same of a row of `forges` and all that there is to say of it; nothing: all is well."""
+        if self._notices:
+            await self._tell(address, subjects_of_row(address, said), knows_ends=True)
+
+    async def _tell(self, repository: str, found: Iterable[Subject], *, knows_ends: bool) -> None:
+        wanted = {one.key: one for one in found}
+        told = await self._notebook.told(repository)
         for key, subject in wanted.items():
             if told.get(key) != subject.text and await self._send(subject, "changed" if key in told else "began"):
-                await self._notebook.tell(report.repository, key, subject.text, self._now())
-        # A pass that could not look does not know that something is over.
-        if report.failed and not report.places:
+                await self._notebook.tell(repository, key, subject.text, self._now())
+        if not knows_ends:
             return
         for key in told.keys() - wanted.keys():
             topic: Topic = "hold" if key.startswith("hold|") else "alarm"
-            if await self._send(Subject(key, topic, report.repository, told[key]), "over"):
-                await self._notebook.untell(report.repository, key)
+            if await self._send(Subject(key, topic, repository, told[key]), "over"):
+                await self._notebook.untell(repository, key)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -42,6 +42,7 @@ log = structlog.get_logger(__name__)
 
 _HISTORY = timedelta(days=90)
 _HOUSEKEEPING = 3600.0
+_WATCHING = 60.0  # seconds
 _UNKNOWN = timedelta(minutes=1)  # between two questions for the repositories because one is asked for that is not known
 
 
@@ -61,6 +62,7 @@ class Service:
     inbox: Inbox = field(init=False)
     messenger: Messenger = field(init=False)
     summaries: Summaries = field(init=False)
+    _leads: Callable[[], Awaitable[bool]] | None = None
     _leading: Callable[[], Awaitable[None]] | None = None
     _shared: SharedTags | None = None
     _refreshed: datetime | None = None
@@ -80,6 +82,7 @@ class Service:
         service = cls(app, await Notebook.open(app.ledger), shelf, Metrics(app.registries, app.usages))
         service.summaries = Summaries(shelf)
         leads = service._choose_parts(at_once)
+        service._leads = leads.get("leads")
         service.timer = Timer(service.ask, shelf, every=app.settings.scan_every, now=app.clock, **leads)
         service.inbox = Inbox(service.notebook, service.ask, service.refresh, app.clock)
         service.messenger = Messenger(app.settings.notify, service.notebook, app.clock)
@@ -94,6 +97,7 @@ class Service:
         self._tasks = [
             asyncio.create_task(self.timer.run(), name="timer"),
             asyncio.create_task(self._keep_house(), name="housekeeping"),
+            asyncio.create_task(self._watch_rows(), name="rows"),
         ]
         self.ready = True
 
@@ -236,6 +240,24 @@ class Service:
             if self._shared is not None:
                 self._shared.prune(before)
             await self.refresh()
+
+    async def _watch_rows(self) -> None:
+        """Tell people what is wrong with rows of `forges`; of several processes one does."""
+        while True:
+            try:
+                if self._leads is None or await self._leads():
+                    for address, said in self.of_rows().items():
+                        await self.messenger.tell_of_row(address, said)
+            except LedgerError as error:
+                log.error("what is wrong with forges is not told", why=str(error))
+            await asyncio.sleep(_WATCHING)
+
+    def of_rows(self) -> dict[str, list[str]]:
+        """What a person has to see of each row of `forges`, by its address: that it cannot be asked, that its token runs out."""
+        found: dict[str, list[str]] = {row.address: [] for row in self.app.rows}
+        for report in (*self.troubles, *self.app.alarms()):
+            found.setdefault(report.repository, []).extend(note.reason for note in report.notes)
+        return found
 
     async def state(self) -> Mapping[str, str]:
         """What is not ready, and why; empty: all is."""

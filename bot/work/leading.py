@@ -28,11 +28,12 @@ class Leadership:
         self._conninfo = conninfo(url)
         self._connection: AsyncConnection | None = None
         self._leads = False
+        self._asking = asyncio.Lock()
 
     async def __call__(self) -> bool:
         """Whether this process leads now. Raises LedgerError where the database cannot be asked."""
         try:
-            async with asyncio.timeout(_SECONDS):
+            async with asyncio.timeout(_SECONDS), self._asking:
                 await self._claim()
         except (Error, TimeoutError) as error:
             await self.close()

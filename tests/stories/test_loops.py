@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from bot.report import Report
+from bot.serving.notify import subjects
 from tests.stories.world import World, note, pod
 
 SOURCE = "https://git.example.com/remote/gitops"
@@ -197,6 +198,7 @@ async def test_with_the_marking_turned_off_the_breaker_stops_it_at_the_third_rou
         held = note(report, "left").reason
         assert "3 times" in held
         assert "CI in .github/workflows/ci.yml" in held
+        assert [one.topic for one in subjects(report)] == ["alarm"], "people are told"
         async with world.app() as app:
             alarms = await app.ledger.history(kinds=("alarm",))
         assert len(alarms) == 1

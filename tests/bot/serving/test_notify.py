@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -142,6 +143,28 @@ async def test_who_wants_alarms_only_gets_no_holds(receiver: Receiver, notebook:
     await teller.tell(held())
     await teller.tell(troubled())
     assert receiver.states == ["alarm began"]
+    await teller.close()
+
+
+async def test_an_image_that_goes_round_is_an_alarm(receiver: Receiver, notebook: Notebook) -> None:
+    teller = messenger(receiver.url, notebook, "alarm")
+    report = held("acme/web was bumped 3 times without a commit of a person in between")
+    stay = replace(report.wishes[0].stays[0], alarm=True)
+    round_ = replace(report, wishes=(Wishes("main", stays=(stay,)),))
+    for one in (round_, round_, held(), quiet()):
+        await teller.tell(one)
+    assert receiver.states == ["alarm began", "alarm over"]
+    assert "bumped 3 times" in receiver.got[0]["text"]
+    await teller.close()
+
+
+async def test_what_is_wrong_with_a_forge_is_told_once_and_when_it_is_over(receiver: Receiver, notebook: Notebook) -> None:
+    teller = messenger(receiver.url, notebook)
+    runs_out = "the token runs out in {} days"
+    for said in ([runs_out.format(9)], [runs_out.format(9)], [runs_out.format(8), "it answers 502"], ["it answers 502"], []):
+        await teller.tell_of_row("https://gitlab.example.com", said)
+    assert receiver.states == ["alarm began", "alarm changed", "alarm began", "alarm over", "alarm over"]
+    assert {one["repository"] for one in receiver.got} == {"https://gitlab.example.com"}
     await teller.close()
 
 

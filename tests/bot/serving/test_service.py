@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from aiohttp import web
 
 from bot.app import App
 from bot.demo.world import World
@@ -79,6 +80,34 @@ async def test_a_restart_forgets_nothing_of_what_pages_show(world: World, state:
         await after.gauge()
         assert after.metrics.open._value.get() == before.metrics.open._value.get() == 1
         assert after.metrics.passes.labels("changed")._value.get() == 0, "no pass was needed for it"
+
+
+async def test_of_a_forge_that_cannot_be_asked_people_are_told(world: World, state: str) -> None:
+    taken: list[dict[str, str]] = []
+    told = asyncio.Event()
+
+    async def take(request: web.Request) -> web.Response:
+        taken.append(await request.json())
+        told.set()
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_post("/", take)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    text = world.settings.read_text().replace(
+        "forges:", 'forges:\n  - {kind: gitlab, url: "http://127.0.0.1:1", token: {file: t}}', 1
+    )
+    (world.settings.parent / "t").write_text("secret-token")
+    hook = f"http://127.0.0.1:{runner.addresses[0][1]}/"
+    world.settings.write_text(f'notify: [{{kind: webhook, url: "{hook}"}}]\n{text}')
+    for _ in range(2):
+        async with service(world, state):
+            await asyncio.wait_for(told.wait(), 20)
+            await asyncio.sleep(0.2)
+    await runner.cleanup()
+    assert [(one["topic"], one["state"], one["repository"]) for one in taken] == [("alarm", "began", "http://127.0.0.1:1")]
 
 
 async def test_what_one_process_found_all_of_them_show_and_its_tag_lists_serve_all(world: World, database: str) -> None:
