@@ -64,7 +64,7 @@ def main() -> int:
     parser.add_argument("--rate", type=int, default=500)
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--repositories", type=int, default=20)
-    parser.add_argument("--warm-up", type=int, default=60, help="seconds of the same load before it counts")
+    parser.add_argument("--warm-up", type=int, default=180, help="seconds of the same load before it counts")
     parser.add_argument("--kind", choices=("signed", "plain"), default="signed")
     said = parser.parse_args()
     if shutil.which("wrk") is None:
@@ -200,8 +200,8 @@ def told(
 
 
 def _seconds(text: str) -> float:
-    number, unit = re.match(r"([\d.]+)(us|ms|s)", text).groups()  # type: ignore[union-attr]
-    return float(number) * {"us": 1e-6, "ms": 1e-3, "s": 1.0}[unit]
+    number, unit = re.match(r"([\d.]+)(us|ms|s|m)", text).groups()  # type: ignore[union-attr]
+    return float(number) * {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0}[unit]
 
 
 if __name__ == "__main__":
