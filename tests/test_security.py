@@ -119,6 +119,16 @@ PROVED = {
         "bot/web/pages/test_pages.py::test_the_login_leads_nowhere_else",
         "bot/web/pages/test_pages.py::test_with_a_token_nothing_is_shown_before_the_login",
     ],
+    "somebody says who they are, as only the trusted proxy may": [
+        "bot/web/pages/test_access.py::test_whom_the_proxy_names_is_logged_in",
+        "bot/web/pages/test_access.py::test_two_names_are_nobody",
+        "bot/web/pages/test_access.py::test_a_name_is_shown_as_what_it_is",
+        "bot/web/pages/test_access.py::test_what_somebody_does_through_the_proxy_is_theirs",
+    ],
+    "a name that was made to lead to this machine (DNS rebinding)": [
+        "bot/web/pages/test_access.py::test_a_name_that_was_made_to_lead_here_shows_nothing",
+        "bot/web/pages/test_access.py::test_whom_the_proxy_names_is_logged_in",
+    ],
     "secrets": [
         "test_security.py::test_no_secret_is_in_any_log_page_metric_or_error",
         "bot/test_settings.py::test_settings_never_show_a_secret",

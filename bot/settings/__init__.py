@@ -24,6 +24,7 @@ from bot.settings.values import (
     Notice,
     Settings,
     Topic,
+    TrustedProxy,
 )
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "Secret",
     "Settings",
     "Topic",
+    "TrustedProxy",
     "load",
     "parse",
 ]

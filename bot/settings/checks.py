@@ -6,6 +6,7 @@ No message repeats an address: people write passwords into them.
 from __future__ import annotations
 
 import re
+from ipaddress import ip_interface, ip_network
 from typing import Annotated, Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -25,6 +26,15 @@ _OWNED = re.compile(r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+\Z")
 _PROJECT = re.compile(r"[0-9]+\Z|[\w.+-]+(?:/[\w.+-]+)+\Z")
 _LISTEN = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]*):(\d{1,5})\Z")
 _LEVELS = ("read", "write", "admin", "none")
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}\Z")
+# Every browser may send these, or a proxy means something else by them.
+_OTHER_HEADERS = re.compile(
+    r"(?:accept|access-control|cf|content|if|proxy|sec|upgrade)(?:-.*)?"
+    r"|authorization|cache-control|connection|cookie2?|date|dnt|expect|forwarded|from|host|keep-alive|max-forwards|origin|pragma"
+    r"|priority|range|referer|set-cookie2?|te|trailer|transfer-encoding|user-agent|via|warning|x-csrf-token|x-requested-with"
+    r"|x-forwarded-(?:for|host|port|prefix|proto|scheme|server)|x-real-ip|.*token",
+    re.IGNORECASE,
+)
 _PLACES = ("image", "tag", "digest")
 
 
@@ -135,6 +145,30 @@ def _listen(value: object) -> tuple[str, int]:
     return match[1].strip("[]"), int(match[2])
 
 
+def _network(value: object) -> str:
+    """A network, or one address, in the usual spelling."""
+    found = text(value).strip()
+    try:
+        network = ip_network(found, strict=False)
+    except ValueError:
+        raise wrong(f"{shown(found)!r} is not a network or an address", 'write for example "10.0.0.0/8" or "127.0.0.1"') from None
+    if ip_interface(found).ip != network.network_address:
+        raise wrong(f"{shown(found)!r} is an address within a network", f'write "{network}" for all of it, or the address alone')
+    if network.prefixlen == 0:
+        raise wrong(f"{shown(found)!r} is everybody, and anybody could be anyone", "write the address of the proxy")
+    return str(network)
+
+
+def _person_header(value: object) -> str:
+    """The name of a header that only a proxy sets."""
+    found = text(value).strip()
+    if not _HEADER.match(found):
+        raise wrong(f"{shown(found)!r} is not the name of a header", "write for example X-Forwarded-User")
+    if _OTHER_HEADERS.fullmatch(found):
+        raise wrong(f"{found} means something else, or comes from everybody's browser", "write for example X-Forwarded-User")
+    return found
+
+
 def _repository(value: object) -> str:
     found = text(value).strip()
     if not _OWNED.match(found):
@@ -195,6 +229,8 @@ BranchName = Annotated[str, BeforeValidator(_branch)]
 RegistryHost = Annotated[str, BeforeValidator(_host)]
 AuthHost = Annotated[str, BeforeValidator(_auth_host)]
 Listen = Annotated[Any, PlainValidator(_listen), WithJsonSchema({"title": "address"})]
+Network = Annotated[str, BeforeValidator(_network)]
+PersonHeader = Annotated[str, BeforeValidator(_person_header)]
 Repository = Annotated[str, BeforeValidator(_repository)]
 Project = Annotated[str, BeforeValidator(_project)]
 State = Annotated[Any, PlainValidator(_state), WithJsonSchema({"title": "address or `{env: NAME}`"})]

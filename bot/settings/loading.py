@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, assert_never
 
@@ -20,6 +21,7 @@ from bot.settings.model import (
     GitModel,
     ManifestModel,
     NotifyModel,
+    ProxyModel,
     RegistryModel,
 )
 from bot.settings.secrets import Secret, Source
@@ -34,6 +36,7 @@ from bot.settings.values import (
     Mode,
     Notice,
     Settings,
+    TrustedProxy,
 )
 from bot.terminal import UsageError
 from rules.config import Layer, layer, limits_of
@@ -110,6 +113,7 @@ class _Building:
             listen=model.server.listen,
             public_url=model.server.public_url or _public(*model.server.listen),
             dashboard_token=self.hidden(model.server.dashboard_token, ("server", "dashboard_token")),
+            trusted_proxy=_proxy(model.server.trusted_proxy),
             state=self.state(model.state),
             scan_every=model.scan.every,
             notify=tuple(self.notice(row, ("notify", place)) for place, row in enumerate(model.notify)),
@@ -262,6 +266,10 @@ class _Building:
 def _public(host: str, port: int) -> str:
     shown = f"[{host}]" if ":" in host else host
     return f"http://{'127.0.0.1' if host in ('', '0.0.0.0', '::') else shown}:{port}"  # noqa: S104  # compared, not bound
+
+
+def _proxy(model: ProxyModel | None) -> TrustedProxy | None:
+    return None if model is None else TrustedProxy(tuple(map(ip_network, model.addresses)), model.header)
 
 
 def _manifest(model: ManifestModel) -> Manifest:

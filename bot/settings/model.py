@@ -17,7 +17,9 @@ from bot.settings.checks import (
     HookAddress,
     HttpAddress,
     Listen,
+    Network,
     Permissions,
+    PersonHeader,
     Places,
     Project,
     RegistryHost,
@@ -39,6 +41,23 @@ def _app(value: object) -> object:
     return value
 
 
+class ProxyModel(Table):
+    """A proxy in front that knows who comes."""
+
+    addresses: tuple[Network, ...] = Field(
+        description="Where it comes from: networks or addresses, of the connection itself. Nobody else is believed."
+    )
+    header: PersonHeader = Field(
+        "X-Forwarded-User", description="The header in which it names the person. It has to take away what others write there."
+    )
+
+    @model_validator(mode="after")
+    def _somebody(self) -> Self:
+        if not self.addresses:
+            raise wrong("is empty, so no proxy would be believed", 'write for example ["10.1.2.3"]', ("addresses",))
+        return self
+
+
 class ServerModel(Table):
     """The web server of `tagboat serve`."""
 
@@ -49,6 +68,7 @@ class ServerModel(Table):
         None, description="The address under which people, forges and registries reach it. Default: where it listens."
     )
     dashboard_token: Hidden | None = Field(None, description="What one needs to act in the dashboard. Without it, it only shows.")
+    trusted_proxy: ProxyModel | None = Field(None, description="A proxy in front that logs people in, and says who they are.")
 
 
 class ScanModel(Table):

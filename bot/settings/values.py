@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import ClassVar, Literal
 from urllib.parse import urlsplit
@@ -95,6 +96,14 @@ class Notice:
     on: tuple[Topic, ...] = ("alarm", "hold")
 
 
+@dataclass(frozen=True, slots=True)
+class TrustedProxy:
+    """A proxy in front: the networks that it comes from, and the header in which it names the person who is logged in."""
+
+    networks: tuple[IPv4Network | IPv6Network, ...]
+    header: str = "X-Forwarded-User"
+
+
 _PERMISSIONS = {
     "administration": "read",
     "checks": "write",
@@ -146,6 +155,7 @@ class Settings:
     listen: tuple[str, int] = ("127.0.0.1", 8080)
     public_url: str = "http://127.0.0.1:8080"
     dashboard_token: Secret | None = None
+    trusted_proxy: TrustedProxy | None = None
     state: Secret = field(default_factory=lambda: Secret(STATE, "state"))  # a URL, which may hold a password
     scan_every: timedelta = SCAN_EVERY
     notify: tuple[Notice, ...] = ()

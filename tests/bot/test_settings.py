@@ -10,6 +10,7 @@ import json
 import pickle
 import re
 from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from bot.settings import (
     MissingSecret,
     Secret,
     Settings,
+    TrustedProxy,
     load,
     parse,
 )
@@ -74,7 +76,8 @@ def test_every_key_arrives(tmp_path: Path) -> None:
     found = read(
         """
 name: harbour
-server: {listen: ":80", public_url: "https://tagboat.example.com/", dashboard_token: {env: DASHBOARD}}
+server: {listen: ":80", public_url: "https://tagboat.example.com/", dashboard_token: {env: DASHBOARD},
+  trusted_proxy: {addresses: ["10.0.0.0/8", "::1"], header: X-User}}
 state: {env: STATE}
 scan: {every: 30m}
 notify:
@@ -105,6 +108,7 @@ github_app: {name: harbour, permissions: {contents: write, checks: none}, events
     assert (found.name, found.listen, found.public_url) == ("harbour", ("", 80), "https://tagboat.example.com")
     assert found.dashboard_token is not None
     assert (found.dashboard_token.reveal(), found.state.reveal()) == ("d", "postgresql://u:p@db/x")
+    assert found.trusted_proxy == TrustedProxy((ip_network("10.0.0.0/8"), ip_network("::1")), "X-User")
     assert (found.scan_every, found.mode, found.repositories_without_file) == (timedelta(minutes=30), "propose", "ignore")
     assert [(one.kind, one.url.reveal(), one.on) for one in found.notify] == [
         ("slack", "https://hooks.example.com/s", ("alarm",)),
@@ -202,6 +206,23 @@ WRONG = [
     ("server: {listen: 8080}", [":1: server.listen: '8080' is not an address to listen on (write \"127.0.0.1:8080\", or \":8080\" for every address)"]),
     ("server: {listen: 'x:99999'}", [":1: server.listen: 'x:99999' is not an address to listen on (write \"127.0.0.1:8080\", or \":8080\" for every address)"]),
     ("server: {public_url: tagboat.example.com}", [":1: server.public_url: is not an address: it begins with https:// or http://, and a host follows"]),
+    ('server:\n  trusted_proxy: {}', [':2: server.trusted_proxy.addresses: this key is missing']),
+    ('server:\n  trusted_proxy: {addresses: []}', [':2: server.trusted_proxy.addresses: is empty, so no proxy would be believed (write for example ["10.1.2.3"])']),
+    ('server:\n  trusted_proxy: {addresses: 10.0.0.1}', [':2: server.trusted_proxy.addresses: has to be a list, not a text (write [10.0.0.1])']),
+    ('server:\n  trusted_proxy: {addresses: [proxy.example.com]}', [':2: server.trusted_proxy.addresses[0]: \'proxy.example.com\' is not a network or an address (write for example "10.0.0.0/8" or "127.0.0.1")']),
+    ('server:\n  trusted_proxy: {addresses: [10.0.0.1/8]}', [':2: server.trusted_proxy.addresses[0]: \'10.0.0.1/8\' is an address within a network (write "10.0.0.0/8" for all of it, or the address alone)']),
+    ('server:\n  trusted_proxy: {addresses: [10.0.0.1, 0.0.0.0/0]}', [":2: server.trusted_proxy.addresses[1]: '0.0.0.0/0' is everybody, and anybody could be anyone (write the address of the proxy)"]),
+    ("server:\n  trusted_proxy: {addresses: ['::/0']}", [":2: server.trusted_proxy.addresses[0]: '::/0' is everybody, and anybody could be anyone (write the address of the proxy)"]),
+    ('server:\n  trusted_proxy: {addresses: [10.0.0.1], header: X User}', [":2: server.trusted_proxy.header: 'X User' is not the name of a header (write for example X-Forwarded-User)"]),
+    ("server:\n  trusted_proxy: {addresses: [10.0.0.1], header: 'X-User:'}", [":2: server.trusted_proxy.header: 'X-User:' is not the name of a header (write for example X-Forwarded-User)"]),
+    ("server:\n  trusted_proxy: {addresses: [10.0.0.1], header: ''}", [":2: server.trusted_proxy.header: '' is not the name of a header (write for example X-Forwarded-User)"]),
+    ('server:\n  trusted_proxy: {addresses: [10.0.0.1], header: Cookie}', [":2: server.trusted_proxy.header: Cookie means something else, or comes from everybody's browser (write for example X-Forwarded-User)"]),
+    ('server:\n  trusted_proxy: {addresses: [10.0.0.1], header: authorization}', [":2: server.trusted_proxy.header: authorization means something else, or comes from everybody's browser (write for example X-Forwarded-User)"]),
+    ('server:\n  trusted_proxy: {addresses: [10.0.0.1], header: X-Forwarded-For}', [":2: server.trusted_proxy.header: X-Forwarded-For means something else, or comes from everybody's browser (write for example X-Forwarded-User)"]),
+    ('server:\n  trusted_proxy: {addresses: [10.0.0.1], header: Host}', [":2: server.trusted_proxy.header: Host means something else, or comes from everybody's browser (write for example X-Forwarded-User)"]),
+    ('server:\n  trusted_proxy: {addresses: [10.0.0.1], header: Sec-Fetch-User}', [":2: server.trusted_proxy.header: Sec-Fetch-User means something else, or comes from everybody's browser (write for example X-Forwarded-User)"]),
+    ('server:\n  trusted_proxy: {addresses: [10.0.0.1], header: X-Auth-Request-Access-Token}', [":2: server.trusted_proxy.header: X-Auth-Request-Access-Token means something else, or comes from everybody's browser (write for example X-Forwarded-User)"]),
+    ('server:\n  trusted_proxy: {addresses: [10.0.0.1], header: From}', [":2: server.trusted_proxy.header: From means something else, or comes from everybody's browser (write for example X-Forwarded-User)"]),
     ("defaults:\n  rules:\n    - {polcy: auto}", [":3: defaults.rules[0].polcy: unknown key (did you mean 'policy'?)"]),
     ("defaults: []", [":1: defaults: has to be a mapping (key: value), not a list"]),
     ("limits: {min_age: 3}", [":1: limits.min_age: 3 has no unit: write 3d for days, 3h for hours, 3m for minutes"]),

@@ -61,6 +61,7 @@ PARTS = {
     "pull_requests": Part(file.PullRequestsModel),
     "app.yaml": Part(app.AppModel),
     "server": Part(app.ServerModel),
+    "trusted_proxy": Part(app.ProxyModel),
     "scan": Part(app.ScanModel),
     "notify": Part(app.NotifyModel),
     "github": Part(app.GitHubModel),

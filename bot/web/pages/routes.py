@@ -74,8 +74,7 @@ def _page(page: Page) -> Page:
             return await page(request)
         if access.can_log_in:
             raise web.HTTPSeeOther(f"/login?next={quote(request.path_qs, safe='')}")
-        words = "The dashboard is shown on this machine only, as long as `server.dashboard_token` is not set."
-        return web.Response(status=403, text=words + "\n")
+        return web.Response(status=403, text=access.why_not(request) + "\n")
 
     return guarded
 
@@ -91,6 +90,7 @@ async def _common(request: web.Request) -> dict[str, Any]:
         "ago": lambda moment: views.ago(moment, now),
         "may_act": access.may_act(request),
         "can_log_in": access.can_log_in,
+        "person": access.person(request),
         "form_key": access.form_key(request),
         "here": request.path_qs,
         "query": request.query.get("q", "")[:200],
@@ -195,22 +195,26 @@ async def _act(request: web.Request) -> web.StreamResponse:
     if berth is None:
         raise web.HTTPNotFound(text="There is no such repository here.\n")
     image = canonical(form["image"]) if form.get("image") else ""
-    path, version, reason = form.get("path", ""), form.get("version", ""), form.get("reason", "") or "by the dashboard"
+    path, version, reason = form.get("path", ""), form.get("version", ""), form.get("reason", "")
+    person = access.person(request)
+    by = f"{person} (dashboard)" if person else "the dashboard"
     ledger, now = service.app.ledger, service.app.clock()
+    detail = {key: value for key, value in (("path", path), ("reason", reason), ("by", by)) if value}
     match request.match_info["action"]:
         case "refresh":
-            pass
+            event = Event(now, berth.name, "asked", image, {"title": "a look", "by": by})
         case "hold" if image:
-            await ledger.hold(Hold(berth.name, image, path, "", reason, "dashboard", now))
-            await ledger.record(Event(now, berth.name, "held", image, {"path": path, "reason": reason, "by": "dashboard"}))
+            await ledger.hold(Hold(berth.name, image, path, "", reason, by, now))
+            event = Event(now, berth.name, "held", image, detail)
         case "skip" if image and version:
-            await ledger.hold(Hold(berth.name, image, path, version, reason, "dashboard", now))
-            await ledger.record(Event(now, berth.name, "skipped", image, {"version": version, "by": "dashboard"}))
+            await ledger.hold(Hold(berth.name, image, path, version, reason, by, now))
+            event = Event(now, berth.name, "skipped", image, {"version": version, **detail})
         case "resume" if image:
             await ledger.resume(berth.name, image, path, at=now)
-            await ledger.record(Event(now, berth.name, "resumed", image, {"path": path, "by": "dashboard"}))
+            event = Event(now, berth.name, "resumed", image, detail)
         case _:
             raise web.HTTPBadRequest(text="There is no such action.\n")
+    await ledger.record(event)
     await service.ask(berth.key, f"{request.match_info['action']} on the dashboard")
     raise web.HTTPSeeOther(_own_path(form.get("next", "/")))
 

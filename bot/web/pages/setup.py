@@ -1,7 +1,7 @@
 """`/setup`: registers the GitHub App in two clicks.
 
-Whoever has the dashboard token sends the form to GitHub; GitHub leads back with a code, which is exchanged for key and secrets.
-They are written beside app.yaml for their owner's eyes only, and never shown.
+Whoever is logged in (with the dashboard token, or by the trusted proxy) sends the form to GitHub; GitHub leads back with a code,
+which is exchanged for key and secrets. They are written beside app.yaml for their owner's eyes only, and never shown.
 """
 
 from __future__ import annotations
@@ -26,10 +26,12 @@ _FOLDER = "secrets"
 async def page(request: web.Request) -> web.StreamResponse:
     """The form, or what became of it."""
     access, settings = request.app[ACCESS], request.app[SERVICE].app.settings
-    if not access.can_log_in:
+    if not access.knows_people:
         raise web.HTTPForbidden(text="`server.dashboard_token` is not set: registering an App needs it.\n")
     if not access.may_act(request):
-        raise web.HTTPSeeOther("/login?next=/setup")
+        if access.can_log_in:
+            raise web.HTTPSeeOther("/login?next=/setup")
+        raise web.HTTPForbidden(text=access.why_not(request) + "\n")
     if "code" in request.query:
         return await _done(request, settings)
     return _form(request, settings)
