@@ -167,13 +167,12 @@ class Ledger:
             await connection.execute(self.insert_new(tables.sights).values(list(some_rows)))
         return {tag: known.get((tag, digest), now) for tag, digest in wanted}
 
-    async def sights(self, image: str) -> dict[str, datetime]:
-        """When each tag of an image was first seen, as far as that is remembered."""
-        query = (
-            select(tables.sights.c.tag, func.min(tables.sights.c.first_seen))
-            .where(tables.sights.c.image == image)
-            .group_by(tables.sights.c.tag)
-        )
+    async def sights(self, image: str, tags: Iterable[str] | None = None) -> dict[str, datetime]:
+        """When each tag of an image (or those of these) was first seen, as far as that is remembered."""
+        sights = tables.sights.c
+        query = select(sights.tag, func.min(sights.first_seen)).where(sights.image == image).group_by(sights.tag)
+        if tags is not None:
+            query = query.where(sights.tag.in_(sorted(tags)))
         async with self.reading() as connection:
             rows = (await connection.execute(query)).all()
         return {tag: at if at.tzinfo else at.replace(tzinfo=UTC) for tag, at in rows}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from aiohttp import web
 from markupsafe import Markup
 
 from bot.serving.service import Service
+from bot.serving.summaries import PlaceRow
 from bot.state.ledger import Event, Hold
 from bot.web.pages import setup, views
 from bot.web.pages.access import ACCESS, HEADERS, Access
@@ -22,6 +23,8 @@ from bot.web.server import SERVICE
 from rules.images import canonical
 
 _HERE = Path(__file__).parent.parent
+
+_SEARCHED, _EVENTS = 5000, 200  # of the history: looked through, and shown
 
 Page = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -117,8 +120,8 @@ async def _overview(request: web.Request) -> web.StreamResponse:
             "held": sum(row.held for row in every),
             "troubles": sum(bool(row.troubles) for row in every),
         },
-        forges=[note for report in service.troubles for note in report.of("trouble")],
-        quotas=sorted(service.app.registries.quotas.items()),
+        forges=[(address, words) for address, said in service.of_rows().items() for words in said],
+        hosts=views.hosts(service),
         waiting=await service.depth(),
     )
 
@@ -134,13 +137,14 @@ async def _repository(request: web.Request) -> web.StreamResponse:
         "repository.html",
         row=row,
         requests=views.requests(all_, key),
-        places=views.places(all_, key, seen=await _seen(service, all_, key)),
+        places=await _dated(service, views.places(all_, key)),
         events=await service.app.ledger.history(row.name, limit=30),
     )
 
 
 async def _images(request: web.Request) -> web.StreamResponse:
-    rows = views.places(await views.shown(request.app[SERVICE]), query=request.query.get("q", "")[:200])
+    service = request.app[SERVICE]
+    rows = await _dated(service, views.places(await views.shown(service), query=request.query.get("q", "")[:200]))
     return _render(request, "images.html", images=views.images(rows))
 
 
@@ -155,19 +159,25 @@ async def _image(request: web.Request) -> web.StreamResponse:
         stands.setdefault(row.tag.partition("@")[0], []).append(row.file)
     wanted = {row.next.partition("@")[0] for row in rows if row.next}
     drawn = picture(seen, stands, wanted, service.app.clock())
-    return _render(request, "image.html", image=name, places=rows, picture=drawn)
+    return _render(request, "image.html", image=name, places=await _dated(service, rows), picture=drawn)
 
 
 async def _history(request: web.Request) -> web.StreamResponse:
-    return _render(request, "history.html", events=await request.app[SERVICE].app.ledger.history(limit=200))
+    events = await request.app[SERVICE].app.ledger.history(limit=_SEARCHED)
+    found = views.events(events, request.query.get("q", "")[:200])
+    return _render(request, "history.html", events=found[:_EVENTS], more=max(len(found) - _EVENTS, 0))
 
 
-async def _seen(service: Service, all_: views.Shown, key: str) -> dict[str, datetime]:
-    """When the tags that the places of a repository are to move to were first seen."""
-    found: dict[str, datetime] = {}
-    for name in {canonical(row.image) for row in views.places(all_, key) if row.next}:
-        found |= {f"{name}:{tag}": moment for tag, moment in (await service.app.ledger.sights(name)).items()}
-    return found
+async def _dated(service: Service, rows: Sequence[PlaceRow]) -> list[PlaceRow]:
+    """Places with how many days they are behind: since the tag that each is to move to was first seen."""
+    wanted: dict[str, set[str]] = {}
+    for row in rows:
+        if row.next:
+            wanted.setdefault(canonical(row.image), set()).add(views.tag_of(row.next))
+    seen: dict[tuple[str, str], datetime] = {}
+    for name, tags in wanted.items():
+        seen |= {(name, tag): moment for tag, moment in (await service.app.ledger.sights(name, tags)).items()}
+    return views.dated(rows, seen, service.app.clock())
 
 
 async def _login(request: web.Request) -> web.StreamResponse:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -9,6 +10,7 @@ from datetime import datetime, timedelta
 from bot.report import Note
 from bot.serving.service import Service
 from bot.serving.summaries import FRESH, HELD, OPEN, UNKNOWN, WRONG, PlaceRow, RequestRow, Summary
+from bot.state.ledger import Event
 from rules.images import DOCKER_HUB, canonical
 
 
@@ -56,6 +58,22 @@ class ImageRow:
     places: Sequence[PlaceRow]
     worst: str
 
+    @property
+    def days(self) -> int | None:
+        """How many days the place that waits longest is behind."""
+        return max((one.days for one in self.places if one.days is not None), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class HostRow:
+    """A forge or registry that was asked by this process: `requests` of a kind, and what it says is `left` of `limit`."""
+
+    host: str
+    kind: str
+    requests: int
+    left: int | None
+    limit: int | None
+
 
 _ORDER = (WRONG, HELD, OPEN, UNKNOWN, FRESH)
 
@@ -78,11 +96,26 @@ def requests(all_: Shown, only: str | None = None, query: str = "") -> list[Requ
     return sorted(rows, key=lambda row: (row.since is None, row.since.timestamp() if row.since else 0, row.key, row.number))
 
 
-def places(all_: Shown, only: str | None = None, query: str = "", seen: Mapping[str, datetime] | None = None) -> list[PlaceRow]:
-    """Every place of every image. `seen` has when the tags that places are to move to were first seen, by `image:tag`."""
+def places(all_: Shown, only: str | None = None, query: str = "") -> list[PlaceRow]:
+    """Every place of every image, those that need a person first."""
     every = (one for key, found in all_.summaries.items() if only in (None, key) for one in found.places)
-    rows = [_with_days(row, seen or {}, all_.now) for row in every if _fits(query, row.image, row.file, row.repository)]
+    rows = [row for row in every if _fits(query, row.image, row.file, row.repository)]
     return sorted(rows, key=lambda row: (_ORDER.index(row.state), row.image, row.repository, row.file, row.line))
+
+
+def dated(rows: Iterable[PlaceRow], seen: Mapping[tuple[str, str], datetime], now: datetime) -> list[PlaceRow]:
+    """Places with how many days they are behind. `seen` has when the tags that they are to move to were first seen, by image and
+    tag."""
+    found = []
+    for row in rows:
+        since = seen.get((canonical(row.image), tag_of(row.next))) if row.next else None
+        found.append(replace(row, days=(now - since).days) if since else row)
+    return found
+
+
+def tag_of(reference: str) -> str:
+    """The tag of `tag@digest`."""
+    return reference.partition("@")[0]
 
 
 def images(rows: Iterable[PlaceRow]) -> list[ImageRow]:
@@ -92,6 +125,28 @@ def images(rows: Iterable[PlaceRow]) -> list[ImageRow]:
         by_name.setdefault(canonical(row.image), []).append(row)
     found = [ImageRow(name, mine, min((one.state for one in mine), key=_ORDER.index)) for name, mine in by_name.items()]
     return sorted(found, key=lambda row: (_ORDER.index(row.worst), row.name))
+
+
+def hosts(service: Service) -> list[HostRow]:
+    """Every forge and registry that was asked since the start, or whose allowance is known."""
+    found: list[HostRow] = []
+    for usage in service.app.usages():
+        asked = sum(usage.requests.values())
+        told = [HostRow(usage.host, kind, asked, left.remaining, left.limit) for kind, left in sorted(usage.left.items())]
+        found += told or [HostRow(usage.host, "", asked, None, None)]
+    registries = service.app.registries
+    counts: Counter[str] = Counter()
+    for (host, _), count in registries.requests.items():
+        counts[host] += count
+    for host in counts.keys() | registries.quotas.keys():
+        quota = registries.quotas.get(host)
+        found.append(HostRow(host, "", counts[host], quota.remaining if quota else None, quota.limit if quota else None))
+    return sorted(found, key=lambda row: (row.host, row.kind))
+
+
+def events(every: Iterable[Event], query: str = "") -> list[Event]:
+    """The history, or what of it has these words."""
+    return [one for one in every if _fits(query, one.repository, one.kind, one.subject, *map(str, one.detail.values()))]
 
 
 def ago(moment: datetime | None, now: datetime) -> str:
@@ -122,8 +177,3 @@ def _repository(all_: Shown, key: str) -> RepositoryRow:
     worst = WRONG if found.troubles else HELD if held else OPEN if open_ else FRESH
     images_ = {canonical(place.image) for place in found.places}
     return RepositoryRow(key, name, kind, worst, len(found.places), len(images_), open_, held, found.troubles, found.looked, due)
-
-
-def _with_days(row: PlaceRow, seen: Mapping[str, datetime], now: datetime) -> PlaceRow:
-    since = seen.get(f"{canonical(row.image)}:{row.next.partition('@')[0]}") if row.next else None
-    return replace(row, days=(now - since).days) if since else row

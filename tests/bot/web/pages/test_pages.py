@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import quote
@@ -12,9 +13,11 @@ from urllib.parse import quote
 import aiohttp
 import pytest
 import pytest_asyncio
+from aiohttp import web
 
 from bot.app import App
 from bot.demo.world import World
+from bot.report import Report
 from bot.serving.service import Service
 from bot.settings import load
 from bot.state.ledger import Event
@@ -25,6 +28,7 @@ from tests.servers.browser import document, needs_chromium, screenshot
 TOKEN = "the-dashboard-token"
 NAME = "https://git.example.com/acme/gitops.git"
 DOCS = Path(__file__).parents[4] / "docs"
+STATIC = DOCS.parent / "bot/web/static"
 
 
 class Site:
@@ -129,6 +133,30 @@ async def test_every_page_says_what_stands_where_and_why(site: Site) -> None:
     assert (await site.get("/repository?key=nobody"))[0] == 404
     assert (await site.get("/image?name=nobody"))[0] == 404
     assert "landed" in (await site.get("/history"))[1]
+    assert "landed" in (await site.get("/history?q=landed"))[1]
+    assert "Nothing fits." in (await site.get("/history?q=no-such-thing"))[1]
+
+
+async def test_every_page_says_how_long_an_update_waits(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    await site.log_in()
+    image = f"/image?name={site.world.registry.host}/harbour/shop"
+    pages = (image, "/images", f"/repository?key={quote(site.key, safe='')}")
+    for page in pages:
+        assert "since today" in (await site.get(page))[1], page
+    later = site.service.app.clock() + timedelta(days=12)
+    monkeypatch.setattr(site.service.app, "clock", lambda: later)
+    for page in pages:
+        assert "12 d behind" in (await site.get(page))[1], page
+
+
+async def test_the_front_page_says_whom_it_asked_and_what_is_wrong_with_a_forge(site: Site) -> None:
+    await site.log_in()
+    _, page = await site.get("/")
+    assert re.search(rf'<th scope="row">{re.escape(site.world.registry.host)}</th><td class="number">[1-9]', page)
+    report = Report("https://gitlab.example.com")
+    report.add("trouble", "", "it answers <502>")
+    site.service.troubles = [report]
+    assert "<strong>https://gitlab.example.com</strong>: it answers &lt;502&gt;" in (await site.get("/"))[1]
 
 
 async def test_a_hold_holds_and_a_resume_lifts_it_and_both_are_written_down(site: Site) -> None:
@@ -233,3 +261,24 @@ async def test_a_page_renews_itself_in_a_browser(local: Site) -> None:
     assert found.count('<main id="main"') == 1
     assert "Update prod: 3 images in envs/prod" in found
     assert local.service.metrics.passes.labels("quiet")._value.get() == before  # reading asks for no pass
+
+
+@needs_chromium
+@pytest.mark.parametrize(("attribute", "renewed"), [("", True), (" open", False)])
+async def test_a_page_is_not_renewed_while_its_details_are_read(attribute: str, renewed: bool) -> None:
+    main = f"<details{attribute}><summary>Conditions</summary>{{}}</details>"
+    page = (
+        '<script src="/static/htmx.min.js" defer></script><script src="/static/calm.js" defer></script>'
+        '<main id="main" hx-get="/new" hx-trigger="every 1s" hx-select="#main" hx-swap="outerHTML">' + main + "</main>"
+    )
+
+    async def show(request: web.Request) -> web.Response:
+        return web.Response(text=page.format("new" if request.path == "/new" else "old"), content_type="text/html")
+
+    app = web.Application()
+    app.add_routes([web.get("/", show), web.get("/new", show), web.static("/static", STATIC)])
+    runner = await serve(app, "127.0.0.1", 0)
+    found = await asyncio.to_thread(document, f"http://127.0.0.1:{runner.addresses[0][1]}/", 3_500)
+    await runner.cleanup()
+    assert ("new</details>" in found) is renewed
+    assert ("old</details>" in found) is not renewed
