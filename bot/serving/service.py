@@ -22,14 +22,14 @@ import structlog
 from bot.app import App, Berth
 from bot.report import Report
 from bot.serving.freshness import FreshListings, SharedTags
+from bot.serving.inbox import Inbox
+from bot.serving.metrics import Metrics
 from bot.serving.notify import Messenger
 from bot.serving.summaries import Summaries, keep, summary
 from bot.state.ledger import LedgerError
 from bot.state.notebook import Notebook
 from bot.state.shelf import Shelf
 from bot.terminal import UsageError
-from bot.web.inbox import Inbox
-from bot.web.metrics import Metrics
 from bot.work.base import Outcome, Run, Work
 from bot.work.local import LocalWork
 from bot.work.timer import Timer

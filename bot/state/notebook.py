@@ -16,9 +16,9 @@ from typing import TypeVar
 from sqlalchemy import Column, Float, Index, MetaData, Table, delete, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.state.hints import Hint
 from bot.state.ledger import Ledger
 from bot.state.tables import Prose, Words
-from bot.web.senders.base import Hint
 
 KEPT = timedelta(days=3)
 """For so long a delivery is known again. Senders repeat theirs within a day."""

@@ -18,13 +18,14 @@ from http import HTTPStatus
 import structlog
 from aiohttp import web
 
+from bot.serving.inbox import Full
 from bot.serving.service import Service
 from bot.settings import GitHubSettings, GitLabSettings, Settings
+from bot.state.hints import Hint
 from bot.state.ledger import LedgerError
 from bot.web import health
-from bot.web.inbox import Full
 from bot.web.senders import github, registry
-from bot.web.senders.base import BadWebhook, Forged, Hint, Incoming
+from bot.web.senders.base import BadWebhook, Forged, Incoming
 from rules.images import BadReference, ImageRef
 
 log = structlog.get_logger(__name__)
@@ -131,7 +132,11 @@ async def _health(request: web.Request) -> web.Response:
 async def _take(request: web.Request, sender: str, read: Read) -> web.Response:
     """Read the body within its limits, verify, write down, answer."""
     service = request.app[SERVICE]
-    status, words = await _outcome(request, service, read)
+    with tracing.span("webhook", root=True, sender=sender) as told:
+        status, words = await _outcome(request, service, read)
+        told.say(status=int(status))
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            told.failed(words)
     service.metrics.webhooks.labels(sender, HTTPStatus(status).phrase.lower()).inc()
     if status >= HTTPStatus.BAD_REQUEST:
         log.warning("webhook refused", sender=sender, why=words)

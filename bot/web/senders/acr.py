@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bot.web.senders.base import Hint, by_header, get, image_hint, text
+from bot.state.hints import Hint
+from bot.web.senders.base import by_header, get, image_hint, text
 
 NAME = "acr"
 trusted = by_header

@@ -16,26 +16,10 @@ import hmac
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
+from bot.state.hints import Hint
 from rules.images import DIGEST
-
-Kind = Literal["repository", "request", "image", "installation", "none"]
-
-
-@dataclass(frozen=True, slots=True)
-class Hint:
-    """Look there again. `kind` says at what: a repository, one of its requests, an image, the repositories of an installation,
-    or nothing (a ping). `delivery` tells a repeated delivery from a new one, where the sender numbers them."""
-
-    kind: Kind
-    reason: str
-    repository: str | None = None
-    request: int | None = None
-    image: str | None = None
-    tag: str | None = None
-    digest: str | None = None
-    delivery: str | None = None
 
 
 class BadWebhook(ValueError):

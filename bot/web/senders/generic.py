@@ -14,7 +14,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bot.web.senders.base import BadWebhook, Hint, by_header, get, image_hint
+from bot.state.hints import Hint
+from bot.web.senders.base import BadWebhook, by_header, get, image_hint
 
 NAME = "generic"
 trusted = by_header

@@ -11,7 +11,8 @@ import hmac
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bot.web.senders.base import Hint, Incoming, get, image_hint, same, text
+from bot.state.hints import Hint
+from bot.web.senders.base import Incoming, get, image_hint, same, text
 
 NAME = "ghcr"
 

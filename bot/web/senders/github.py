@@ -19,8 +19,9 @@ from typing import Any
 
 from bot.forges.base import OWN_CHECK
 from bot.forges.github.requests import COMMENT_LINE
+from bot.state.hints import Hint
 from bot.web.senders import ghcr
-from bot.web.senders.base import BadWebhook, Forged, Hint, Incoming, get, items, same, text
+from bot.web.senders.base import BadWebhook, Forged, Incoming, get, items, same, text
 
 NAME = "github"
 _GHCR = "ghcr.io"

@@ -19,7 +19,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from bot.web.senders.base import BadWebhook, Forged, Hint, Incoming, get, same, text
+from bot.state.hints import Hint
+from bot.web.senders.base import BadWebhook, Forged, Incoming, get, same, text
 
 NAME = "gitlab"
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bot.web.senders.base import Hint, by_header, get, image_hint, items, text
+from bot.state.hints import Hint
+from bot.web.senders.base import by_header, get, image_hint, items, text
 
 NAME = "harbor"
 trusted = by_header

@@ -6,8 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bot.state.hints import Hint
 from bot.web.senders import acr, distribution, dockerhub, generic, ghcr, harbor, jfrog, nexus, quay
-from bot.web.senders.base import BadWebhook, Forged, Hint, Incoming, Sender, same
+from bot.web.senders.base import BadWebhook, Forged, Incoming, Sender, same
 
 SENDERS: tuple[Sender, ...] = (harbor, dockerhub, quay, distribution, acr, ghcr, jfrog, nexus, generic)
 

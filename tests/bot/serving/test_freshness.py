@@ -16,10 +16,10 @@ import pytest
 
 from bot.registries.base import RegistryError
 from bot.serving.freshness import FreshListings, SharedTags
+from bot.state.hints import Hint
 from bot.state.ledger import Ledger
 from bot.state.notebook import Notebook
 from bot.state.shelf import Shelf
-from bot.web.senders.base import Hint
 from bot.work.leading import Turns
 
 ROOT = Path(__file__).parents[3]

@@ -20,10 +20,10 @@ from bot.report import Note, Report
 from bot.serving.service import Service
 from bot.serving.summaries import RequestRow, Summaries, Summary, keep, summary
 from bot.settings import load
+from bot.state.hints import Hint
 from bot.state.shelf import Shelf
 from bot.terminal import UsageError
 from bot.web.pages import views
-from bot.web.senders.base import Hint
 from rules.merging import Condition
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)

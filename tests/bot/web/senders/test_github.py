@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.forges.github.requests import COMMENT_LINE
+from bot.state.hints import Hint
 from bot.web.senders import github
-from bot.web.senders.base import BadWebhook, Forged, Hint, Incoming
+from bot.web.senders.base import BadWebhook, Forged, Incoming
 
 SECRET = "It's a Secret to Everybody"
 REPOSITORY = {"full_name": "acme/gitops"}

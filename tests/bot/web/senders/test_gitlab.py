@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from bot.forges.gitlab.notes import Note
-from bot.web.senders.base import BadWebhook, Forged, Hint, Incoming
+from bot.state.hints import Hint
+from bot.web.senders.base import BadWebhook, Forged, Incoming
 from bot.web.senders.gitlab import read, trusted
 
 SECRET = "a secret of ours"

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.web.senders.base import BadWebhook, Forged, Hint, Incoming
+from bot.state.hints import Hint
+from bot.web.senders.base import BadWebhook, Forged, Incoming
 from bot.web.senders.registry import read
 
 HOST = "harbor.example.com"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from bot.forges.base import Standing, Usage
 from bot.registries.pool import Registries
+from bot.serving.metrics import Metrics
 from bot.state.allowances import Left
-from bot.web.metrics import Metrics
 from rules.merging import Condition
 
 DOCS = Path(__file__).parents[3] / "docs" / "server.md"

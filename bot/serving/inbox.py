@@ -15,9 +15,9 @@ from typing import Any
 
 import structlog
 
+from bot.state.hints import Hint
 from bot.state.ledger import LedgerError
 from bot.state.notebook import Notebook
-from bot.web.senders.base import Hint
 
 log = structlog.get_logger(__name__)
 

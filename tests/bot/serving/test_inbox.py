@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest_asyncio
 
+from bot.serving.inbox import Inbox
+from bot.state.hints import Hint
 from bot.state.ledger import Ledger
 from bot.state.notebook import Notebook
-from bot.web.inbox import Inbox
-from bot.web.senders.base import Hint
 
 
 class Counting(Notebook):
