@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["repository", "request", "image", "installation", "none"]
 
 
 @dataclass(frozen=True, slots=True)
