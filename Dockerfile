@@ -6,7 +6,7 @@ WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./
 COPY rules rules
 COPY bot bot
-RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir '.[postgres]'
+RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir '.[postgres,otel]'
 
 FROM ${BASE}
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates git openssh-client && rm -rf /var/lib/apt/lists/* \

@@ -42,11 +42,11 @@ $(VENV)/.demo: $(VENV)/.venv pyproject.toml
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.venv pyproject.toml
-	$(BIN)/pip install --quiet --editable '.[postgres]' --group test
+	$(BIN)/pip install --quiet --editable '.[postgres,otel]' --group test
 	@touch $@ $(VENV)/.demo
 
 $(VENV)/.lint: $(VENV)/.venv pyproject.toml
-	$(BIN)/pip install --quiet --editable '.[postgres]' --group test --group lint
+	$(BIN)/pip install --quiet --editable '.[postgres,otel]' --group test --group lint
 	@touch $@ $(VENV)/.demo $(VENV)/.test
 
 clean:

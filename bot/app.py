@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import inspect
+import secrets
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -204,8 +205,9 @@ class App:
         turn = asyncio.Semaphore(AT_ONCE)
 
         async def run(berth: Berth) -> Report:
-            async with turn:
-                return await self.one(berth)
+            with structlog.contextvars.bound_contextvars(repository=berth.name, why="run", pass_id=secrets.token_hex(4)):
+                async with turn:
+                    return await self.one(berth)
 
         tasks = [asyncio.create_task(run(berth)) for berth in chosen]
         try:

@@ -44,11 +44,16 @@ def hide(secrets: Iterable[str]) -> None:
     _hidden[:] = sorted({one for one in secrets if len(one) >= _SHORTEST}, key=len, reverse=True)
 
 
-def _mask(logger: object, method: str, rendered: Any) -> Any:
+def masked(text: str) -> str:
+    """A text without what is hidden."""
     for secret in _hidden:
-        if secret in rendered:
-            rendered = rendered.replace(secret, "***")
-    return rendered
+        if secret in text:
+            text = text.replace(secret, "***")
+    return text
+
+
+def _mask(logger: object, method: str, rendered: Any) -> Any:
+    return masked(rendered)
 
 
 class _Forward(logging.Handler):

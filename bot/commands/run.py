@@ -35,14 +35,18 @@ def run(*, app: Path | None = None, repo: Annotated[Sequence[str], Parameter(neg
     json
         One JSON object a line: what was done or found, and why.
     """
-    from bot import logs
+    from bot import logs, tracing
     from bot.settings import load
 
     logs.configure()
     settings = load(app, os.environ)
     if not settings.forges:
         raise UsageError(nothing_listed(settings.file))
-    reports = asyncio.run(_all(settings, repo, json))
+    tracing.start(settings.name)
+    try:
+        reports = asyncio.run(_all(settings, repo, json))
+    finally:
+        tracing.stop()
     if not json:
         summary(reports)
     return _status(reports, repo)

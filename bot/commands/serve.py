@@ -45,11 +45,15 @@ def serve(*, app: Path | None = None) -> int:
 
 def run(app: Path | None, *, doors: bool) -> int:
     """Serve with doors (`serve`) or without (`worker`). Whatever is wrong with the settings is said before anything opens."""
-    from bot import logs
+    from bot import logs, tracing
 
     logs.configure(level=logging.INFO, server=True)
     settings = checked(app, doors=doors)
-    return asyncio.run(_serve(app, settings, doors))
+    tracing.start(settings.name)
+    try:
+        return asyncio.run(_serve(app, settings, doors))
+    finally:
+        tracing.stop()
 
 
 def checked(path: Path | None, *, doors: bool) -> Settings:
@@ -95,6 +99,7 @@ async def _serve(path: Path | None, settings: Settings, doors: bool) -> int:
 
 async def _until_told(path: Path | None, settings: Settings, port: socket.socket | None) -> tuple[Settings | None, int]:
     """Serve with these settings; with which to begin again, if any."""
+    from bot import tracing
     from bot.app import App
     from bot.serving.service import Service
     from bot.state.ledger import LedgerError
@@ -121,7 +126,7 @@ async def _until_told(path: Path | None, settings: Settings, port: socket.socket
                 service.ready = False
                 if runner is not None:
                     await runner.cleanup()
-                ended = await service.stop(DRAIN - _DOORS - _LAST)
+                ended = await service.stop(DRAIN - _DOORS - _LAST - tracing.patience())
                 log.info("stopped", every_pass_ended=ended)
             return again, DONE
     except LedgerError as error:

@@ -16,6 +16,7 @@ What could not be read is trouble: it is reported, and nothing is done because o
 
 from __future__ import annotations
 
+from bot import tracing
 from bot.forges.base import Forge, ForgeError, Gone, Limited
 from bot.passes.reviewing import review
 from bot.passes.running import Pass
@@ -31,6 +32,14 @@ __all__ = ["Mode", "Terms", "Tools", "one_pass"]
 async def one_pass(forge: Forge, terms: Terms, tools: Tools) -> Report:
     """One pass over one repository. Trouble ends up in the report; nothing is raised but cancellation and defects."""
     report = Report(forge.name)
+    with tracing.span("pass", root=True, repository=forge.name) as told:
+        await _run(forge, terms, tools, report)
+        if report.failed:
+            told.failed(next(report.of("trouble")).reason)
+    return report
+
+
+async def _run(forge: Forge, terms: Terms, tools: Tools, report: Report) -> None:
     running = Pass(forge, terms, tools, report)
     try:
         await running.run()
@@ -55,4 +64,3 @@ async def one_pass(forge: Forge, terms: Terms, tools: Tools) -> Report:
     finally:
         running.settle()
     await running.publish()
-    return report

@@ -27,6 +27,7 @@ from bot.reading.looking import Terms, look
 from bot.reading.recalling import Recorded
 from bot.report import Report, lasting
 from bot.state.ledger import LedgerError
+from bot.tracing import span
 from rules.merging import Block, Merge, Skip, UpdateBranch, Wait
 from rules.messages import left_to_you
 from rules.messages.dashboard import dashboard
@@ -62,14 +63,22 @@ class Pass:
         """Look, decide, act, until nothing lands any more. Raises what a look can raise, and LedgerError."""
         tools = self._tools
         for count in range(_ROUNDS):
-            seen = await look(self._forge, tools.memory, self._terms)
+            with span("look", round=count):
+                seen = await look(self._forge, tools.memory, self._terms)
             author = seen.config.commits.author
             self._forge.commit_as((author.name, author.email) if author else None, seen.config.commits.signoff)
             await landed_meanwhile(self._hands, tools.memory, seen.look.requests)
             if self._hearing is not None and count == 0:
                 await self._hearing.hear(seen.look)
-            self._decided = await self._decider.decide(seen)
-            if not await self._act(self._decided) and not await self._worth_waiting():
+            with span("decide", round=count):
+                self._decided = await self._decider.decide(seen)
+            with span("act", round=count):
+                candidates = await self._act(self._decided)
+            if candidates is None:
+                continue
+            with span("land", round=count, candidates=len(candidates)):
+                again = await self._land(self._decided, candidates)
+            if not again and not await self._worth_waiting():
                 break
         await self._show()
         if tools.mode != "observe":
@@ -83,12 +92,12 @@ class Pass:
         with contextlib.suppress(LedgerError):
             await take_back(self._hands, self._tools.memory, left)
 
-    async def _act(self, decided: Decided) -> bool:
-        """Carry out one plan; whether it is worth looking again at once."""
+    async def _act(self, decided: Decided) -> list[Candidate] | None:
+        """Carry out one plan; what may land then, None where it is worth looking again before that."""
         due = [one for one in decided.pushes if isinstance(one, Push)]
         template = decided.seen.config.commits.title
         if await pushing.push(self._hands, due, decided.heads, decided.markers, self._tools.mode, template):
-            return True
+            return None
         actions: Sequence[Action] = decided.actions
         if self._tools.mode != "observe":
             actions = await told(self._tools.listings, self._forge.name, actions)
@@ -102,6 +111,10 @@ class Pass:
             why = why if one.request.number in asked else "it conflicts with its base"
             request = await self._hands.rewrite(one.request, one.proposal, why, head)
             candidates = [Candidate(request, one.proposal) if request and each is one else each for each in candidates]
+        return candidates
+
+    async def _land(self, decided: Decided, candidates: Sequence[Candidate]) -> bool:
+        """Land what may; whether it is worth looking again at once."""
         native = Native(self._hands, decided, self._tools.memory, self._tools.mode)
         lander = Lander(self._hands, decided, self._witness(decided), self._tools.mode, native)
         await lander.land(candidates)

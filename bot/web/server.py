@@ -18,6 +18,7 @@ from http import HTTPStatus
 import structlog
 from aiohttp import web
 
+from bot import tracing
 from bot.serving.inbox import Full
 from bot.serving.service import Service
 from bot.settings import GitHubSettings, GitLabSettings, Settings
