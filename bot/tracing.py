@@ -68,7 +68,7 @@ class _Told(Span):
 class _Sender:
     """OpenTelemetry, set up. It is ours alone: a provider that somebody else set for the process is left as it is."""
 
-    def __init__(self, name: str, environ: Mapping[str, str]) -> None:
+    def __init__(self, name: str) -> None:
         from opentelemetry import context, trace
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
         from opentelemetry.sdk.resources import Resource
@@ -77,7 +77,7 @@ class _Sender:
 
         # It would repeat a header of OTEL_EXPORTER_OTLP_HEADERS that it cannot read, and headers hold tokens.
         logging.getLogger("opentelemetry.util.re").addFilter(_without_arguments)
-        named = environ.get("OTEL_SERVICE_NAME") or "service.name=" in environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
+        named = os.environ.get("OTEL_SERVICE_NAME") or "service.name=" in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
         resource = Resource.create({} if named else {"service.name": name})
         self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
         self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
@@ -110,14 +110,13 @@ class _Sender:
 _sender: _Sender | None = None
 
 
-def start(name: str, environ: Mapping[str, str] | None = None) -> bool:
+def start(name: str) -> bool:
     """Begin to send spans, under the name of a service, where the environment says where to; whether it does."""
     global _sender
-    environ = os.environ if environ is None else environ
-    if _sender is not None or not _is_wanted(environ):
+    if _sender is not None or not _is_wanted(os.environ):
         return _sender is not None
     try:
-        _sender = _Sender(name, environ)
+        _sender = _Sender(name)
     except ImportError as error:
         log.warning("no spans are sent: that needs the extra: pip install 'tagboat[otel]'", missing=error.name)
     except Exception as error:  # a variable that it cannot read is no reason not to work

@@ -21,6 +21,7 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
+import structlog
 from aiohttp import web
 
 from bot import logs, tracing
@@ -238,15 +239,14 @@ async def test_something_is_imported_where_somebody_did(world: World) -> None:
     assert "opentelemetry.sdk" in out.splitlines()[-1]
 
 
-def test_a_variable_that_cannot_be_read_is_no_reason_not_to_work(capsys: pytest.CaptureFixture[str]) -> None:
-    if find_spec("opentelemetry") is None:
-        pytest.skip("the extra otel is not installed")
+@needs_otel
+def test_a_variable_that_cannot_be_read_is_no_reason_not_to_work(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     logs.configure()
-    os.environ["OTEL_BSP_MAX_EXPORT_BATCH_SIZE"] = "-1"
-    try:
-        assert tracing.start("tagboat", {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"}) is False
-    finally:
-        del os.environ["OTEL_BSP_MAX_EXPORT_BATCH_SIZE"]
+    monkeypatch.setenv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "-1")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+    assert tracing.start("tagboat") is False
     assert "no spans are sent" in capsys.readouterr().err
     with tracing.span("pass", root=True) as told:
         told.say(status=1)
@@ -254,28 +254,57 @@ def test_a_variable_that_cannot_be_read_is_no_reason_not_to_work(capsys: pytest.
     tracing.stop()
 
 
-@needs_otel
-async def test_no_secret_and_no_unexpected_text_is_sent(collector: Collector) -> None:
-    def work() -> None:
-        logs.hide(["hunter-two"])
+async def sent(collector: Collector, monkeypatch: pytest.MonkeyPatch, work: Callable[[], None]) -> dict[str, Told]:
+    """What arrives of some work in this process, by name."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
+
+    def told() -> None:
+        assert tracing.start("tagboat")
+        assert tracing.patience() > 0
         try:
-            assert tracing.start("tagboat", {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url})
-            assert tracing.patience() > 0
-            with tracing.span("one", where="a hunter-two b", count=2, sure=True) as told:
-                told.failed("no hunter-two here")
-            with suppress(ValueError), tracing.span("two"):
-                raise ValueError("hunter-two")
+            work()
         finally:
             tracing.stop()
-            logs.hide([])
+        assert tracing.patience() == 0
 
-    os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = collector.url
+    await asyncio.to_thread(told)
+    return {one.name: one for one in collector.spans}
+
+
+@needs_otel
+async def test_no_secret_and_no_unexpected_text_is_sent(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+    def work() -> None:
+        with tracing.span("one", where="a hunter-two b", count=2, sure=True) as told:
+            told.failed("no hunter-two here")
+        with suppress(ValueError), tracing.span("two"):
+            raise ValueError("what nobody expected")
+
+    logs.hide(["hunter-two"])
     try:
-        await asyncio.to_thread(work)
+        spans = await sent(collector, monkeypatch, work)
     finally:
-        del os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"]
-    one, two = collector.spans
-    assert (one.attributes, one.error) == ({"where": "a *** b", "count": 2, "sure": True}, "no *** here")
-    assert two.error == "ValueError"
-    assert b"hunter-two" not in collector.raw
-    assert tracing.patience() == 0
+        logs.hide([])
+    assert (spans["one"].attributes, spans["one"].error) == ({"where": "a *** b", "count": 2, "sure": True}, "no *** here")
+    assert spans["two"].error == "ValueError"
+    for words in (b"hunter-two", b"nobody expected"):
+        assert words not in collector.raw
+
+
+@needs_otel
+async def test_a_root_belongs_to_nothing_and_has_what_the_log_has(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+    def work() -> None:
+        with structlog.contextvars.bound_contextvars(pass_id="7"), tracing.span("outer"):
+            with tracing.span("root", root=True, why="x"), tracing.span("part"):
+                pass
+            with tracing.span("inner"):
+                pass
+
+    spans = await sent(collector, monkeypatch, work)
+    assert {name: one.attributes for name, one in spans.items()} == {
+        "outer": {},
+        "root": {"pass_id": "7", "why": "x"},
+        "part": {},
+        "inner": {},
+    }
+    assert (spans["root"].parent, spans["part"].parent, spans["inner"].parent) == (b"", spans["root"].id, spans["outer"].id)
+    assert spans["root"].trace == spans["part"].trace != spans["outer"].trace
