@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 
 _PACKS_LIMIT = 150
 _BLOBS_LIMIT = 256 * MIB
-_KNOWN = 1000  # commits and records
+_KNOWN = 50  # commits, and more where a look uses more
 _NOT_THERE = re.compile(
     r"not our ref|unadvertised object|could not find remote ref|couldn't find remote ref|no such remote ref", re.IGNORECASE
 )
@@ -199,15 +199,9 @@ class Clone:
         self, lines: str, depth: int | None, config: Mapping[str, str] | None = None
     ) -> ForgeError | BrokenClone | None:
         args = [
-            "fetch",
-            "--quiet",
-            "--force",
-            "--no-tags",
-            "--no-write-fetch-head",
-            "--no-auto-maintenance",
-            "--no-recurse-submodules",
-            "--stdin",
-        ]
+            "fetch", "--quiet", "--force", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance",
+            "--no-recurse-submodules", "--stdin",
+        ]  # fmt: skip
         if depth:
             args.append(f"--depth={depth}")
         if self.filtered:
@@ -252,7 +246,10 @@ class Clone:
         return {oid: data for oid, _, data in read_batch(out) if data is not None}
 
     async def small(self, oids: Collection[str]) -> dict[str, bytes]:
-        """As `objects`, for commits and records: what was read lately is remembered."""
+        """As `objects`, for commits: what was read lately is remembered, three times as many as were asked for at once."""
+        if 3 * len(oids) > self._known.maxsize:
+            known, self._known = self._known, LRUCache(3 * len(oids))
+            self._known.update(known)
         found = {oid: self._known[oid] for oid in dict.fromkeys(oids) if oid in self._known}
         if absent := [oid for oid in dict.fromkeys(oids) if oid not in found]:
             found |= await self.objects(absent)

@@ -11,11 +11,13 @@ from bot.forges.git.records import PREFIX, RequestRecord, dump, load, number_of
 
 
 class Refs:
-    """What stands where. `listing` is asked of the remote once a pass; every push keeps it up to date."""
+    """What stands where. `listing` is asked of the remote once a pass; every push keeps it up to date. Records are remembered as
+    long as they stand there: each move of one makes another blob, and the former one is read no more."""
 
     def __init__(self, clone: Clone) -> None:
         self._clone = clone
         self._listing: Listing | None = None
+        self._records: dict[tuple[str, str], RequestRecord] = {}  # by ref and blob
 
     async def read(self) -> Listing:
         """Ask the remote anew."""
@@ -33,9 +35,11 @@ class Refs:
     async def records(self) -> dict[int, RequestRecord]:
         """Every record, by number, in order."""
         listing = await self.listing()
-        refs = {number: ref for ref in listing.refs if (number := number_of(ref)) is not None}
-        blobs = await self._clone.small([listing.refs[ref] for ref in refs.values()])
-        return {number: load(blobs[listing.refs[refs[number]]], refs[number]) for number in sorted(refs)}
+        standing = [(ref, oid) for ref, oid in listing.refs.items() if number_of(ref) is not None]
+        known = self._records
+        fresh = await self._clone.objects({one[1] for one in standing if one not in known})
+        self._records = {one: known[one] if one in known else load(fresh[one[1]], one[0]) for one in standing}
+        return dict(sorted((record.number, record) for record in self._records.values()))
 
     async def record(self, number: int) -> RequestRecord:
         """One record. Raises Moved where it is gone."""
@@ -43,7 +47,10 @@ class Refs:
         ref = f"{PREFIX}{number}"
         if ref not in listing.refs:
             raise Moved(f"{self._clone.name}: the record of request {number} is gone")
-        return load((await self._clone.small([listing.refs[ref]]))[listing.refs[ref]], ref)
+        oid = listing.refs[ref]
+        if (ref, oid) not in self._records:
+            self._records[ref, oid] = load((await self._clone.objects([oid]))[oid], ref)
+        return self._records[ref, oid]
 
     async def write(self, record: RequestRecord) -> RefUpdate:
         """The move of a record's ref to its new content."""
