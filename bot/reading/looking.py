@@ -5,6 +5,7 @@ Contents are read by blob id, and only those not read before. A base branch whos
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -30,6 +31,7 @@ _BYTES_KEPT = 64 * 1024 * 1024
 _FILES_KEPT = 500_000
 _CONFIGS_KEPT = 4096
 _REPOSITORIES_KEPT = 20_000
+_Kept = str | tuple[str, str, str]  # a tree by its commit, a view by base, commit and configuration
 _INCLUDED = 4  # definitions within each other
 _CONFIG_LIMIT = 1024 * 1024
 
@@ -70,7 +72,10 @@ class Memory:
     what earlier processes read (plain git has its clone for that). Losing it costs requests, nothing else.
 
     Of what is left to the forge's own auto-merge: `left` is what the last look showed of it, `compared` are the heads that were
-    compared for it (with what the forge said against it), `noted` those that are in the history, `merged` what has landed."""
+    compared for it (with what the forge said against it), `noted` those that are in the history, `merged` what has landed.
+
+    `standing` are the trees and views that the last look at a repository used, `stood_on` by how many repositories each is used:
+    those of a commit that no repository stands on any more are let go: repositories cost memory, pushes do not."""
 
     scanner: Scanner = field(default_factory=Scanner)
     configs: LRUCache[str, Config] = field(default_factory=lambda: LRUCache(maxsize=_CONFIGS_KEPT))
@@ -85,6 +90,22 @@ class Memory:
     blobs: LRUCache[str, bytes] = field(default_factory=lambda: LRUCache(maxsize=_BYTES_KEPT, getsizeof=len))
     pipelines: set[str] = field(default_factory=set)
     kept: Contents | None = None
+    standing: dict[tuple[str, str], frozenset[_Kept]] = field(default_factory=dict)
+    stood_on: Counter[_Kept] = field(default_factory=Counter)
+
+    def stands(self, forge: Forge, used: frozenset[_Kept]) -> None:
+        """A repository was looked at, and these trees (by commit) and views were used."""
+        before = self.standing.get((forge.kind, forge.name), frozenset())
+        self.standing[forge.kind, forge.name] = used
+        self.stood_on.update(used - before)
+        for gone in before - used:
+            self.stood_on[gone] -= 1
+            if not self.stood_on[gone]:
+                del self.stood_on[gone]
+                if isinstance(gone, str):
+                    self.trees.pop(gone, None)
+                else:
+                    self.views.pop(gone, None)
 
     async def tree(self, forge: Forge, commit: str) -> Mapping[str, Entry]:
         """Every file of a commit."""
@@ -159,6 +180,8 @@ async def look(forge: Forge, memory: Memory, terms: Terms) -> Seen:
         seen = await forge.look(bases)
     there = [base for base in bases if base in seen.heads]
     views = [await _view(forge, memory, base, seen.heads[base], oid, config) for base in there]
+    used = {(base, seen.heads[base], oid) for base in there}
+    memory.stands(forge, frozenset[_Kept]({seen.heads[default], *(head for _, head, _ in used), *used}))
     return Seen(seen, config, tuple(views), tuple(base for base in bases if base not in seen.heads))
 
 

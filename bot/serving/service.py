@@ -97,6 +97,7 @@ class Service:
         self._tasks = [
             asyncio.create_task(self.timer.run(), name="timer"),
             asyncio.create_task(self._keep_house(), name="housekeeping"),
+            asyncio.create_task(self._forget(), name="forgetting"),
             asyncio.create_task(self._watch_rows(), name="rows"),
         ]
         self.ready = True
@@ -235,11 +236,17 @@ class Service:
                 await self.shelf.tidy(now)
             except LedgerError as error:
                 log.error("the ledger is not tidied", why=str(error))
-            before = (now - 2 * self.app.settings.scan_every).timestamp()
+            await self.refresh()
+
+    async def _forget(self) -> None:
+        """Drop what was read of registries so long ago that no pass uses it: none takes what is older than an interval."""
+        every = self.app.settings.scan_every
+        while True:
+            await asyncio.sleep(every.total_seconds() / 4)
+            before = (self.app.clock() - 1.25 * every).timestamp()
             self.app.registries.prune(before)
             if self._shared is not None:
                 self._shared.prune(before)
-            await self.refresh()
 
     async def _watch_rows(self) -> None:
         """Tell people what is wrong with rows of `forges`; of several processes one does."""

@@ -220,6 +220,7 @@ class GitForge:
         used = {branch_ref(name) for record in live for name in (record.branch, record.base)} & listing.refs.keys()
         await self._clone.bring(tips | {ref: listing.refs[ref] for ref in used}, listing)
         await self._clone.small({listing.refs[ref] for ref in used})  # read at once, not one by one below
+        self._people.look()
         requests = {number: record.request() for number, record in records.items() if record.state != "open"}
         changed: list[RequestRecord] = []
         for record in live:

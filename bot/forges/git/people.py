@@ -22,26 +22,30 @@ from rules.merging import Method, Protection, Readiness
 from rules.plan import PullRequest
 
 METHODS: tuple[Method, ...] = ("merge", "squash", "fast-forward")
-_KEPT_LIMIT = 2000
 
 Heads = Mapping[str, str]
 
 
 class People:
-    """Compares records with the refs of a listing (`refs`: full names to commits). Comparisons of two commits are remembered."""
+    """Compares records with the refs of a listing (`refs`: full names to commits). Comparisons of two commits are remembered
+    while each look asks for them."""
 
     def __init__(self, clone: Clone, us: Person, now: Callable[[], datetime]) -> None:
         self._clone = clone
         self._us = us
         self._now = now
         self._relations: dict[tuple[str, str], Relation] = {}
+        self._before: dict[tuple[str, str], Relation] = {}
+
+    def look(self) -> None:
+        """A look begins: what neither it nor the one before asked for is forgotten."""
+        self._before, self._relations = self._relations, {}
 
     async def relation(self, record: RequestRecord, head: str, base: str, refs: Heads) -> Relation:
         """How a commit stands to a commit of the base."""
         if (head, base) not in self._relations:
-            if len(self._relations) >= _KEPT_LIMIT:
-                self._relations.clear()
-            self._relations[head, base] = await self._compare(record, head, base, refs)
+            before = self._before.get((head, base))
+            self._relations[head, base] = before or await self._compare(record, head, base, refs)
         return self._relations[head, base]
 
     async def _compare(self, record: RequestRecord, head: str, base: str, refs: Heads) -> Relation:
