@@ -296,3 +296,14 @@ async def test_a_clone_that_cannot_be_written(repo: GitRepo, tmp_path: Path) -> 
     (tmp_path / "file").write_text("")
     with pytest.raises(Denied, match="cannot be written"):
         await GitForge(repo.url, cache=tmp_path / "file", now=lambda: NOW).look()
+
+
+async def test_comparisons_are_remembered_while_looks_ask_for_them(repo: GitRepo, forge: GitForge) -> None:
+    await forge.open(wish(), await head_of(forge))
+    for number in range(6):
+        repo.commit("Something else", {"other.yaml": b"%d\n" % number})
+        await forge.look()
+        (request,) = (await forge.look()).requests
+        assert request.readiness is not None
+        assert request.readiness.behind_by == number + 1
+        assert len(forge._people._relations) == len(forge._people._before) == 1
