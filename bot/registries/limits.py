@@ -28,6 +28,8 @@ from bot.state.allowances import Allowances, Left
 TOO_MANY = 429
 _TRY_AGAIN = frozenset({408, 425, TOO_MANY, 500, 502, 503, 504})
 _A_YEAR = 366 * 86400.0
+_SPARED = 20
+_WINDOW = 3600  # seconds, for a host that names none
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,15 @@ class Quota:
     remaining: int
     window: int | None
     read_at: datetime
+
+    def objection(self, name: str, now: float) -> str | None:
+        """Why nothing that counts is asked for `now` (seconds since 1970): the last twentieth is left to those who deploy."""
+        until = self.read_at.timestamp() + (self.window or _WINDOW)
+        if self.remaining > self.limit // _SPARED or now >= until:
+            return None
+        when = datetime.fromtimestamp(until, UTC)
+        left = f"{self.remaining} of {self.limit} pulls left"
+        return f"{name} has {left}: they are left to who deploys, until {when:%Y-%m-%d %H:%M} UTC"
 
 
 class Host:

@@ -126,6 +126,10 @@ class Wire:
         host = self._hosts.get(place)
         if host is None:
             host = self._hosts[place] = Host(place, self.limits, self.clock, self.allowances)
+        counts = method == "GET" and kind == "manifests"
+        allowed = self.known().get(place) if counts else None
+        if allowed is not None and (objection := allowed.objection(place, self.clock.wall())) is not None:
+            raise RegistryError(objection)
         # A request keeps its turn through all its attempts: a host that is down is found out by the first few.
         async with host:
             for attempt in range(self.limits.attempts):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from bot.registries.base import RegistryError
@@ -69,6 +71,24 @@ def test_quota(headers: dict[str, str], expected: tuple[int, int, int | None] | 
     found = quota(headers, NOW)
     assert (found and (found.limit, found.remaining, found.window)) == expected
     assert found is None or isinstance(found, Quota)
+
+
+@pytest.mark.parametrize(
+    ("limit", "remaining", "window", "later", "spared"),
+    [
+        (100, 6, 21600, 0, False),
+        (100, 5, 21600, 0, True),
+        (100, 5, 21600, 21599, True),
+        (100, 5, 21600, 21600, False),  # the allowance is back
+        (10, 1, 21600, 0, False),  # there is no twentieth of it
+        (10, 0, 21600, 0, True),
+        (100, 0, None, 3599, True),
+        (100, 0, None, 3600, False),
+    ],
+)
+def test_the_last_twentieth_is_spared(limit: int, remaining: int, window: int | None, later: float, spared: bool) -> None:
+    found = Quota(limit, remaining, window, datetime.fromtimestamp(NOW, UTC))
+    assert (found.objection("docker.io", NOW + later) is not None) is spared
 
 
 @pytest.mark.parametrize(("jitter", "pauses"), [(1.0, [0.5, 1, 2, 4, 8, 16, 30, 30]), (0.0, [0.25, 0.5, 1, 2, 4, 8, 15, 15])])

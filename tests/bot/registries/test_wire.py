@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import hashlib
 import ipaddress
 import ssl
 import time
@@ -187,6 +188,34 @@ async def test_what_docker_hub_says_of_our_quota() -> None:
         await registries.tags(f"{server.host}/acme/web")
         quota = registries.quotas[server.host]
         assert (quota.limit, quota.remaining, quota.window) == (100, 76, 21600)
+
+
+@pytest.mark.parametrize(("left", "read"), [(6, True), (5, False), (0, False)])
+async def test_the_last_pulls_are_left_to_who_deploys(left: int, read: bool) -> None:
+    said = {"ratelimit-limit": "100;w=21600", "ratelimit-remaining": f"{left};w=21600"}
+    manifest = b'{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": []}'
+    digest = "sha256:" + hashlib.sha256(manifest).hexdigest()
+    kind = {"Content-Type": "application/vnd.oci.image.index.v1+json", "Docker-Content-Digest": digest}
+
+    def hub(asked: Asked) -> bytes:
+        if "/tags/list" in asked.target:
+            return reply(200, b'{"tags": ["1"]}', said)
+        return reply(200, manifest, said | kind)
+
+    async with (
+        FaultServer(hub) as server,
+        Registries([RegistryAccess(server.host, insecure=True)], limits=QUICK) as registries,
+    ):
+        image = f"{server.host}/acme/web"
+        await registries.tags(image)
+        assert await registries.digest(image, "1") == digest
+        if read:
+            assert await registries.describe(image, "1") is not None
+        else:
+            with pytest.raises(RegistryError, match=f"has {left} of 100 pulls left: they are left to who deploys, until 20"):
+                await registries.describe(image, "1")
+        assert await registries.tags(image, no_older_than=float("inf")) == ("1",), "listings are no pulls"
+        assert (f"GET /v2/acme/web/manifests/{digest}" in server.targets) is read
 
 
 def _certificates(folder: Path) -> tuple[Path, ssl.SSLContext]:
