@@ -6,7 +6,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -188,3 +189,20 @@ async def test_without_the_extra_postgresql_is_refused_by_name(
     with pytest.raises(UsageError, match=r"tagboat\[postgres\]"):
         async with service(world, database):
             pass
+
+
+async def test_what_no_pass_takes_any_more_is_forgotten(tmp_path: Path, world: World) -> None:
+    settings = replace(load(world.settings, {}), scan_every=timedelta(seconds=1))
+    async with await App.open(settings) as app:
+        running = await Service.start(app, fresh=False)
+        try:
+            await passed(running)
+            assert app.registries._outcomes
+            running._tasks[0].cancel()  # the timer: nothing is looked at any more
+            await running.work.idle()
+            for _ in range(200):
+                if app.registries._outcomes:
+                    await asyncio.sleep(0.05)
+            assert not app.registries._outcomes
+        finally:
+            await running.stop(10)
