@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import MetaData, event, func, insert, select, text, update
 from sqlalchemy.engine import Connection, make_url
@@ -20,7 +21,10 @@ _MAKING = 7_245_001  # an advisory lock of ours
 _POOL = 10  # connections to PostgreSQL
 _FILES = 6  # connections to a file of SQLite
 _STATEMENTS = 32  # that each of them keeps ready
+_CHUNK = 100  # SQLite's oldest limit is 999 bound values a statement; a row has up to nine
 _RESTED = 2.0  # seconds
+
+_T = TypeVar("_T")
 
 
 class LedgerError(Exception):
@@ -83,6 +87,11 @@ def make(connection: Connection, metadata: MetaData) -> None:
     shared = connection.dialect.name == "postgresql"
     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MAKING})" if shared else "BEGIN IMMEDIATE")
     metadata.create_all(connection)
+
+
+def chunks(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
+    """Values in parts that one statement can bind."""
+    return (items[at : at + _CHUNK] for at in range(0, len(items), _CHUNK))
 
 
 def engine_for(url: str) -> AsyncEngine:

@@ -20,10 +20,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot.state import tables
 from bot.state.database import LedgerError as LedgerError
-from bot.state.database import Using, cause, engine_for, make, migrate, shown
+from bot.state.database import Using, cause, chunks, engine_for, make, migrate, shown
 
 _T = TypeVar("_T")
-_CHUNK = 400  # SQLite's oldest limit is 999 bound values a statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,15 +139,15 @@ class Ledger:
         wanted = {(image, tag) for image, some in tags.items() for tag in some}
         async with self.writing() as connection:
             known: set[tuple[str, str]] = set()
-            for images in _chunks(sorted(tags)):
+            for images in chunks(sorted(tags)):
                 query = select(tables.sights.c.image, tables.sights.c.tag).where(
                     tables.sights.c.image.in_(images), tables.sights.c.digest == ""
                 )
-                for names in _chunks(sorted({tag for image in images for tag in tags[image]})):
+                for names in chunks(sorted({tag for image in images for tag in tags[image]})):
                     rows = await connection.execute(query.where(tables.sights.c.tag.in_(names)))
                     known |= {(image, tag) for image, tag in rows}
             fresh = [{"image": image, "tag": tag, "digest": "", "first_seen": now} for image, tag in sorted(wanted - known)]
-            for some_rows in _chunks(fresh):
+            for some_rows in chunks(fresh):
                 await connection.execute(self.insert_new(tables.sights).values(list(some_rows)))
 
     async def _first_seen(
@@ -157,13 +156,13 @@ class Ledger:
         wanted = {(tag, digest or "") for tag, digest in tags}
         names = sorted({tag for tag, _ in wanted})
         known: dict[tuple[str, str], datetime] = {}
-        for some in _chunks(names):
+        for some in chunks(names):
             query = select(tables.sights.c.tag, tables.sights.c.digest, tables.sights.c.first_seen).where(
                 tables.sights.c.image == image, tables.sights.c.tag.in_(some)
             )
             known |= {(tag, digest): at for tag, digest, at in await connection.execute(query)}
         fresh = [{"image": image, "tag": t, "digest": d, "first_seen": now} for t, d in sorted(wanted - known.keys())]
-        for some_rows in _chunks(fresh):
+        for some_rows in chunks(fresh):
             await connection.execute(self.insert_new(tables.sights).values(list(some_rows)))
         return {tag: known.get((tag, digest), now) for tag, digest in wanted}
 
@@ -286,7 +285,3 @@ def _same_hold(repository: str, image: str, path: str, version: str) -> tuple[An
 
 def _same_head(repository: str, number: int, head: str) -> tuple[Any, ...]:
     return (tables.attempts.c.repository == repository, tables.attempts.c.number == number, tables.attempts.c.head == head)
-
-
-def _chunks(items: Sequence[_T]) -> Iterable[Sequence[_T]]:
-    return (items[at : at + _CHUNK // 4] for at in range(0, len(items), _CHUNK // 4))

@@ -16,6 +16,7 @@ from typing import TypeVar
 from sqlalchemy import Column, Float, Index, MetaData, Table, delete, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.state.database import chunks
 from bot.state.hints import Hint
 from bot.state.ledger import Ledger
 from bot.state.tables import Prose, Words
@@ -23,7 +24,6 @@ from bot.state.tables import Prose, Words
 KEPT = timedelta(days=3)
 """For so long a delivery is known again. Senders repeat theirs within a day."""
 
-_CHUNK = 100
 _T = TypeVar("_T")
 _metadata = MetaData()
 _deliveries = Table(
@@ -82,7 +82,7 @@ class Notebook:
         """For those of these images that have a mark: no listing older than it may be believed."""
         found: dict[str, datetime] = {}
         async with self._ledger.reading() as connection:
-            for some in _chunks(sorted(images)):
+            for some in chunks(sorted(images)):
                 rows = await connection.execute(select(_stale).where(_stale.c.image.in_(_padded(some))))
                 found |= {image: datetime.fromtimestamp(since, UTC) for image, since in rows}
         return found
@@ -93,10 +93,10 @@ class Notebook:
         async with self._ledger.writing() as connection:
             before = await connection.execute(select(_places.c.image).where(_places.c.repository == repository))
             had = {image for (image,) in before}
-            for gone in _chunks(sorted(had - wanted)):
+            for gone in chunks(sorted(had - wanted)):
                 where = (_places.c.repository == repository, _places.c.image.in_(gone))
                 await connection.execute(delete(_places).where(*where))
-            for new in _chunks(sorted(wanted - had)):
+            for new in chunks(sorted(wanted - had)):
                 rows = [{"repository": repository, "image": image} for image in new]
                 await connection.execute(self._ledger.insert_new(_places).values(rows))
 
@@ -104,7 +104,7 @@ class Notebook:
         """The repositories in which each of these images stands."""
         found: dict[str, set[str]] = {}
         async with self._ledger.reading() as connection:
-            for some in _chunks(sorted(images)):
+            for some in chunks(sorted(images)):
                 rows = await connection.execute(
                     select(_places.c.image, _places.c.repository).where(_places.c.image.in_(_padded(some)))
                 )
@@ -145,14 +145,10 @@ class Notebook:
 
     async def _known(self, connection: AsyncConnection, ids: Sequence[str]) -> set[str]:
         known: set[str] = set()
-        for some in _chunks(ids):
+        for some in chunks(ids):
             rows = await connection.execute(select(_deliveries.c.id).where(_deliveries.c.id.in_(_padded(some))))
             known |= {one for (one,) in rows}
         return known
-
-
-def _chunks(items: Sequence[_T]) -> Iterable[Sequence[_T]]:
-    return (items[at : at + _CHUNK] for at in range(0, len(items), _CHUNK))
 
 
 def _padded(items: Sequence[_T]) -> Sequence[_T]:

@@ -10,20 +10,20 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from sqlalchemy import Column, Float, Integer, LargeBinary, MetaData, Table, delete, func, select, text, update
 
+from bot.state.database import chunks
 from bot.state.ledger import Ledger
 from bot.state.tables import Words
 
 KEPT = timedelta(days=2)
 """A tag list that nobody has read anew for so long goes."""
 
-_CHUNK = 100
 _T = TypeVar("_T")
 _metadata = MetaData()
 _listings = Table(
@@ -97,7 +97,7 @@ class Shelf:
         found: dict[tuple[str, str], tuple[float, tuple[str, ...] | None]] = {}
         async with self._ledger.reading() as connection:
             for scope in sorted({scope for _, scope in keys}):
-                for images in _chunks(sorted({image for image, one in keys if one == scope})):
+                for images in chunks(sorted({image for image, one in keys if one == scope})):
                     where = (_listings.c.scope == scope, _listings.c.image.in_(images))
                     rows = (await connection.execute(select(_listings.c.image, _listings.c.at).where(*where))).all()
                     found |= {(row.image, scope): (row.at, None) for row in rows}
@@ -122,7 +122,7 @@ class Shelf:
         """The first look of repositories that have none; with `sooner` a later one is brought forward."""
         rows = [{"repository": name, "due": due.timestamp(), "why": why} for name, due in sorted(dues.items())]
         async with self._ledger.writing() as connection:
-            for some in _chunks(rows):
+            for some in chunks(rows):
                 added = self._ledger.insert(_looks).values(list(some))
                 if sooner:
                     fresh = {"due": added.excluded.due, "why": added.excluded.why}
@@ -155,7 +155,7 @@ class Shelf:
     async def postpone(self, repositories: Collection[str], now: datetime, until: datetime) -> None:
         """Those that were asked for are not due again before `until`, unless their pass has ended since and says better."""
         async with self._ledger.writing() as connection:
-            for some in _chunks(sorted(repositories)):
+            for some in chunks(sorted(repositories)):
                 still = (_looks.c.repository.in_(some), _looks.c.due <= now.timestamp())
                 await connection.execute(update(_looks).where(*still).values(due=until.timestamp(), why="timer"))
 
@@ -191,7 +191,7 @@ class Shelf:
         async with self._ledger.reading() as connection:
             versions = dict((await connection.execute(select(_summaries.c.repository, _summaries.c.version))).all())
             fresh = sorted(name for name, version in versions.items() if known.get(name) != version)
-            for some in _chunks(fresh):
+            for some in chunks(fresh):
                 for row in await connection.execute(select(_summaries).where(_summaries.c.repository.in_(some))):
                     found[row.repository] = row.version, zlib.decompress(row.content)
         return found, set(versions)
@@ -199,7 +199,7 @@ class Shelf:
     async def forget(self, repositories: Collection[str]) -> None:
         """Repositories that are no longer ours."""
         async with self._ledger.writing() as connection:
-            for some in _chunks(sorted(repositories)):
+            for some in chunks(sorted(repositories)):
                 await connection.execute(delete(_looks).where(_looks.c.repository.in_(some)))
                 await connection.execute(delete(_summaries).where(_summaries.c.repository.in_(some)))
 
@@ -207,7 +207,3 @@ class Shelf:
         """Drop tag lists that nobody uses any more."""
         async with self._ledger.writing() as connection:
             await connection.execute(delete(_listings).where(_listings.c.at < (now - KEPT).timestamp()))
-
-
-def _chunks(items: Sequence[_T]) -> Iterable[Sequence[_T]]:
-    return (items[at : at + _CHUNK] for at in range(0, len(items), _CHUNK))
