@@ -15,7 +15,6 @@ from cachetools import LRUCache
 from bot.forges.base import Entry, Forge, Look
 from bot.reading.scanning import Scanned, Scanner
 from bot.state.contents import Contents
-from rules.ci import looks_like_definition
 from rules.config import FILE, Config, ConfigError, Layer, Limits, load, misnamed
 from rules.findings import Finding
 from rules.formats import is_manifest
@@ -28,6 +27,7 @@ from rules.requests import PullRequest
 FILE_LIMIT = 8 * 1024 * 1024
 _REGULAR = frozenset({"100644", "100755"})
 _BYTES_KEPT = 64 * 1024 * 1024
+_NAMED = 512  # bytes that it takes to keep a blob by its name, beside its own
 _FILES_KEPT = 500_000
 _CONFIGS_KEPT = 4096
 _REPOSITORIES_KEPT = 20_000
@@ -68,8 +68,8 @@ class Seen:
 class Memory:
     """What passes remember of each other, to read only what changed. Commits and blobs are named by what they hold, so one memory
     serves all repositories under the same operator's settings. `bases` are the base branches that a repository's configuration
-    named last, `said` is what was last commented on a request, `pipelines` are blobs of manifests that start pipelines. `kept` is
-    what earlier processes read (plain git has its clone for that). Losing it costs requests, nothing else.
+    named last, `said` is what was last commented on a request. `kept` is what earlier processes read (plain git has its clone for
+    that). Losing it costs requests, nothing else.
 
     Of what is left to the forge's own auto-merge: `left` is what the last look showed of it, `compared` are the heads that were
     compared for it (with what the forge said against it), `noted` those that are in the history, `merged` what has landed.
@@ -87,8 +87,7 @@ class Memory:
     noted: LRUCache[tuple[str, str, int], str] = field(default_factory=lambda: LRUCache(_REPOSITORIES_KEPT))
     trees: LRUCache[str, Mapping[str, Entry]] = field(default_factory=lambda: LRUCache(maxsize=_FILES_KEPT, getsizeof=_files))
     views: LRUCache[tuple[str, str, str], View] = field(default_factory=lambda: LRUCache(maxsize=_FILES_KEPT, getsizeof=_places))
-    blobs: LRUCache[str, bytes] = field(default_factory=lambda: LRUCache(maxsize=_BYTES_KEPT, getsizeof=len))
-    pipelines: set[str] = field(default_factory=set)
+    blobs: LRUCache[str, bytes] = field(default_factory=lambda: LRUCache(maxsize=_BYTES_KEPT, getsizeof=_room))
     kept: Contents | None = None
     standing: dict[tuple[str, str], frozenset[_Kept]] = field(default_factory=dict)
     stood_on: Counter[_Kept] = field(default_factory=Counter)
@@ -139,6 +138,10 @@ class Memory:
             if len(data) < _BYTES_KEPT // 4:
                 self.blobs[oid] = data
         return blobs
+
+
+def _room(blob: bytes) -> int:
+    return len(blob) + _NAMED
 
 
 def _files(tree: Mapping[str, Entry]) -> int:
@@ -220,10 +223,10 @@ async def _view(forge: Forge, memory: Memory, base: str, head: str, config_oid: 
     definitions = {path: entry for path, entry in files.items() if is_definition(path) and (entry.size or 0) <= FILE_LIMIT}
     fresh = {path: entry for path, entry in manifests.items() if memory.scanner.known(path, entry.oid) is None}
     contents = await memory.contents(forge, {entry.oid for entry in (*fresh.values(), *definitions.values())})
-    memory.pipelines |= {entry.oid for entry in fresh.values() if looks_like_definition(contents[entry.oid])}
-    definitions |= {path: entry for path, entry in manifests.items() if entry.oid in memory.pipelines}
+    read = _scan(memory.scanner, manifests, contents)
+    definitions |= {path: manifests[path] for path, one in read.items() if one.starts}
     said = await _said(forge, memory, definitions, files, contents)
-    scanned = _scan(memory.scanner, manifests, contents)
+    scanned = read.values()
     view = View(
         base=base,
         head=head,
@@ -253,8 +256,9 @@ async def _said(
     return said
 
 
-def _scan(scanner: Scanner, manifests: Mapping[str, Entry], contents: Mapping[str, bytes]) -> list[Scanned]:
-    return [scanner.read(path, entry.oid, partial(contents.__getitem__, entry.oid)) for path, entry in sorted(manifests.items())]
+def _scan(scanner: Scanner, manifests: Mapping[str, Entry], contents: Mapping[str, bytes]) -> dict[str, Scanned]:
+    rows = sorted(manifests.items())
+    return {path: scanner.read(path, entry.oid, partial(contents.__getitem__, entry.oid)) for path, entry in rows}
 
 
 def places(occurrences: Iterable[Occurrence], path: str) -> tuple[Occurrence, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from cachetools import LRUCache
 
 from rules import flux
+from rules.ci import looks_like_definition
 from rules.formats import scan
 from rules.formats.base import Occurrence, Unread
 from rules.policies.base import Choosing
@@ -15,11 +16,12 @@ from rules.policies.base import Choosing
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """What one file holds; `flux` are Flux's ImagePolicies in it."""
+    """What one file holds; `flux` are Flux's ImagePolicies in it, `starts`: it says by its content that it starts pipelines."""
 
     occurrences: tuple[Occurrence, ...]
     unread: Unread | None = None
     flux: Mapping[str, Choosing] = field(default_factory=dict)
+    starts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,4 +45,4 @@ class Scanner:
 def read(path: str, data: bytes) -> Scanned:
     """What a file holds."""
     occurrences, unread = scan(path, data)
-    return Scanned(tuple(occurrences), unread, flux.policies(data))
+    return Scanned(tuple(occurrences), unread, flux.policies(data), looks_like_definition(data))

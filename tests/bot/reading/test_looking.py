@@ -49,3 +49,12 @@ async def test_what_another_repository_stands_on_stays() -> None:
     await look(other, memory, Terms())
     assert not other.listed
     assert len(memory.trees) == len(memory.views) == 1
+
+
+async def test_a_manifest_that_starts_pipelines_is_a_definition_also_where_it_was_read_before() -> None:
+    memory, forge = Memory(), Listed({"pod.yaml": POD, "hears.yaml": b"kind: EventListener\n"})
+    for moves in (1, 2):
+        forge.moves = moves
+        forge.files["pod.yaml"] = POD + b"# %d\n" % moves
+        (view,) = (await look(forge, memory, Terms())).views
+        assert list(view.definitions) == ["hears.yaml"]
