@@ -9,7 +9,7 @@ organisation, so one with a thousand waiting repositories does not starve one wi
 
 The first event of a repository has its pass at once. Passes over repositories that were looked at a moment ago are at most ten a
 second all together: where events come without end, the passes do not, and one repository alone is never made to wait. None is
-held back for that longer than ten seconds after its last pass.
+held back for that longer than ten seconds after its last pass. Where both kinds wait, neither has more than every second turn.
 """
 
 from __future__ import annotations
@@ -86,6 +86,7 @@ class LocalWork:
         self._seen = Turns()  # those that were looked at a moment ago
         self._ended: OrderedDict[str, float] = OrderedDict()  # when, by the loop's clock, the oldest first
         self._next_seen = 0.0
+        self._was_seen = False  # whether the last turn was one of theirs
         self._alarm: asyncio.TimerHandle | None = None
         self._running: set[str] = set()
         self._again: dict[str, Asked] = {}
@@ -166,10 +167,13 @@ class LocalWork:
         """What is to be looked at now, if anything."""
         self._let_go()
         loop = asyncio.get_running_loop()
-        if self._seen and loop.time() >= self._next_seen:
+        # Passes that take long are fewer than ten a second: then the two have their turns one after the other.
+        if self._seen and loop.time() >= self._next_seen and not (self._was_seen and self._fresh):
+            self._was_seen = True
             self._next_seen = max(self._next_seen, loop.time() - _SPARE) + _BETWEEN
             return self._seen.take()
         if self._fresh:
+            self._was_seen = False
             return self._fresh.take()
         if self._seen and self._alarm is None:
             self._alarm = loop.call_at(self._next_seen, self._ring)

@@ -178,6 +178,32 @@ async def test_a_first_event_does_not_wait_behind_those_of_repositories_that_wer
     assert await work.depth() == 0
 
 
+async def test_passes_that_take_long_over_some_repositories_keep_nobody_out() -> None:
+    """Slower than ten a second, what was just looked at could have every turn there is."""
+    done: list[str] = []
+
+    async def run(repository: str, why: str, asked: datetime) -> Outcome:
+        await asyncio.sleep(2 * local._BETWEEN)
+        done.append(repository)
+        if repository.startswith("busy"):
+            await work.ask(repository, "push")
+        return Outcome()
+
+    work = LocalWork(run, at_once=1)
+    await work.start()
+    await work.ask("busy/one", "push")
+    await work.ask("busy/two", "push")
+    await asyncio.sleep(5 * local._BETWEEN)
+    before = len(done)
+    for at in range(3):
+        await work.ask(f"small/app-{at}", "push")
+    await asyncio.sleep(16 * local._BETWEEN)
+    await work.stop(1)
+    after = done[before:]
+    assert [name for name in after if name.startswith("small")] == ["small/app-0", "small/app-1", "small/app-2"]
+    assert sum(name.startswith("busy") for name in after[:6]) >= 2, "those that were just looked at have their turns too"
+
+
 async def test_nobody_is_held_back_longer_than_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local, "_MOMENT", 0.2)
     monkeypatch.setattr(local, "_BETWEEN", 60.0)
