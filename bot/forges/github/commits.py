@@ -173,7 +173,7 @@ class Committer:
         head = at
         for part in _parts(files):
             head = await self._on_branch(branch, head, part, self.message(message))
-            self._place.written.add(head)
+            self._place.written[head] = True
         return head
 
     async def _on_branch(self, branch: str, at: str, files: Sequence[FileChange], message: Message) -> str:
@@ -228,7 +228,7 @@ class Committer:
         if us.author is not None:
             wish["author"] = {"name": us.author[0], "email": us.author[1]}
         commit = str((await self._wire.write("POST", f"{rest}/git/commits", wish, again=True))["sha"])
-        self._place.written.add(commit)
+        self._place.written[commit] = True
         return commit
 
     async def _row(self, file: FileChange) -> Mapping[str, Any]:

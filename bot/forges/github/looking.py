@@ -243,7 +243,7 @@ class Looker:
         fresh = {name: oid for name, oid in left.items() if (name, oid) not in place.cleared}
         if not fresh or not place.id:
             return
-        place.cleared |= set(fresh.items())
+        place.cleared.update(dict.fromkeys(fresh.items(), True))
         moves = [{"name": f"refs/heads/{name}", "beforeOid": oid, "afterOid": NOBODY} for name, oid in fresh.items()]
         try:
             await self._wire.mutate(queries.MOVE, again=True, input={"repositoryId": place.id, "refUpdates": moves})

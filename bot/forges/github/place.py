@@ -19,6 +19,7 @@ Json = Mapping[str, Any]
 
 _TRAILER = "Tagboat-Update:"
 _BLOBS_KEPT = 8 * 1024 * 1024
+_HEADS_KEPT = 1000  # of branches that we wrote or removed; others are told by their commits
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +93,8 @@ class Place:
     known: dict[int, Known] = field(default_factory=dict)
     ended: dict[int, tuple[PullRequest, datetime | None]] = field(default_factory=dict)
     newest_end: str = ""
-    cleared: set[tuple[str, str]] = field(default_factory=set)
-    written: set[str] = field(default_factory=set)
+    cleared: LRUCache[tuple[str, str], bool] = field(default_factory=lambda: LRUCache(maxsize=_HEADS_KEPT))
+    written: LRUCache[str, bool] = field(default_factory=lambda: LRUCache(maxsize=_HEADS_KEPT))
     sizes: LRUCache[str, int] = field(default_factory=lambda: LRUCache(maxsize=200_000))
     blobs: LRUCache[str, bytes] = field(default_factory=lambda: LRUCache(maxsize=_BLOBS_KEPT, getsizeof=len))
     trees: LRUCache[str, Mapping[str, Entry]] = field(default_factory=lambda: LRUCache(maxsize=4))
