@@ -111,7 +111,7 @@ SELECT key, kind, until - now AS pause, most, remaining, seconds, now - used AS 
 FROM allowances, (SELECT cast(extract(epoch FROM clock_timestamp()) AS float8) AS now OFFSET 0) AS clock
 WHERE until > now OR (remaining IS NOT NULL AND used > now - 86400)
 """)
-_FORGET = text("DELETE FROM allowances WHERE used < extract(epoch FROM clock_timestamp()) - :kept AND until < used + :kept")
+_FORGET = text("DELETE FROM allowances WHERE greatest(used, until) < extract(epoch FROM clock_timestamp()) - :kept")
 _INT = 2**31 - 1
 _Note = tuple[str, str, float, int | None, int | None, float | None, float]
 
@@ -225,7 +225,9 @@ class Shared:
             self._owed = {}
             if not await self._write(notes, booked):
                 self._pauses |= pauses
-                self._owed = {**booked, **self._owed}
+                for which, moments in booked.items():
+                    self._owed.setdefault(which, []).extend(moments)
+                self._said.clear()
                 return
             rows = await self._ask(_READ)
             if rows is None:
@@ -234,11 +236,13 @@ class Shared:
             if not self._pauses:
                 return
 
-    async def _write(self, notes: Sequence[_Note], booked: Mapping[tuple[str, str], Sequence[float]]) -> bool:
+    async def _write(self, notes: Sequence[_Note], booked: dict[tuple[str, str], list[float]]) -> bool:
+        """Whether all is written; of `booked`, what was not written stays."""
         now = self._monotonic()
-        for (key, kind), moments in booked.items():
+        for (key, kind), moments in list(booked.items()):
             if await self._ask(_BOOK, key=key, kind=kind, ages=[now - moment for moment in moments]) is None:
                 return False
+            del booked[key, kind]
         if now - self._tidied_at > _TIDY and await self._ask(_FORGET, kept=_KEPT) is not None:
             self._tidied_at = now
         if not notes:

@@ -220,6 +220,64 @@ async def test_without_its_database_a_process_keeps_to_a_part_and_says_so_once(d
     await world.close()
 
 
+async def test_what_was_given_out_alone_is_written_down_once_whatever_fails_on_the_way(database: str) -> None:
+    class Broken(Shared):
+        """Of what it is to write, so many statements go through. While one fails, `meanwhile` is done."""
+
+        through = 0
+
+        async def _ask(self, statement: Any, **named: Any) -> Any:
+            if "ages" not in named or self.through > 0:
+                self.through -= "ages" in named
+                return await super()._ask(statement, **named)
+            self._away_until = self._monotonic() + 10
+            await self.take(KEY, "writes", 2, GITHUB)
+            return None
+
+    world = ManyProcesses(database)
+    await world.another()
+    shared = Broken(world.ledgers[0], monotonic=lambda: world.now, wall=lambda: world.now)
+    shared._away_until = world.now + 10
+    await shared.take(KEY, "content", 3, GITHUB)
+    await shared.take(KEY, "writes", 3, GITHUB)
+    await world.passes(11)
+    shared.through = 1
+    await shared.fresh(KEY)
+    await world.passes(11)
+    shared.through = 9
+    await shared.fresh(KEY)
+    with psycopg.connect(database) as connection:
+        rows = dict(connection.execute("SELECT kind, cardinality(taken) FROM allowances WHERE cardinality(taken) > 0").fetchall())
+    assert rows == {"content": 3, "writes": 5}
+    await world.close()
+
+
+async def test_a_sign_of_life_that_was_not_written_is_given_again(database: str) -> None:
+    world = ManyProcesses(database)
+    one, two = await world.another(), await world.another()
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("ALTER TABLE allowances RENAME TO elsewhere")
+        await one.fresh(KEY)
+        connection.execute("ALTER TABLE elsewhere RENAME TO allowances")
+    await world.passes(11)
+    for each in (one, two):
+        await each.fresh(KEY)
+    assert two.sharers(KEY) == 2
+    await world.close()
+
+
+async def test_a_pause_of_days_is_forgotten_when_it_is_long_over(database: str) -> None:
+    world = ManyProcesses(database)
+    one = await world.another()
+    one.pause(KEY, "all", 3 * 86400.0)
+    await one.fresh(KEY)
+    await world.passes(6 * 86400.0)
+    await one.fresh("another")
+    with psycopg.connect(database) as connection:
+        assert connection.execute("SELECT count(*) FROM allowances WHERE kind = 'all'").fetchone() == (0,)
+    await world.close()
+
+
 def test_both_agree() -> None:
     """The arithmetic by hand: the moment for so much behind what was taken, and more in front."""
     taken = [0.0, 1.0, 2.0]
