@@ -230,5 +230,5 @@ async def _act(request: web.Request) -> web.StreamResponse:
 
 
 def _own_path(target: str) -> str:
-    """A path on this server; anything else is the front page."""
-    return target if target.startswith("/") and not target.startswith(("//", "/\\")) and "\n" not in target else "/"
+    """A path on this server; anything else is the front page. Browsers pass over tabs and line breaks, so none is taken."""
+    return target if target.startswith("/") and not target.startswith(("//", "/\\")) and target.isprintable() else "/"

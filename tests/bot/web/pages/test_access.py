@@ -242,3 +242,27 @@ async def test_a_proxy_on_this_machine_is_told_that_its_name_is_unknown(tmp_path
     async with door(tmp_path, f'listen: ":8080", trusted_proxy: {{addresses: ["{PROXY}"]}}') as here:
         status, words = await here.get(by=PROXY, X_Forwarded_User="octocat", Host="tagboat.example.com")
         assert (status, "public_url" in words) == (403, True)
+
+
+@pytest.mark.parametrize(
+    ("target", "leads"),
+    [
+        ("/repository?key=a%20b", "/repository?key=a%20b"),
+        ("https://evil.example.com/", "/"),
+        ("//evil.example.com/", "/"),
+        ("/\\evil.example.com/", "/"),
+        # A browser passes over these wherever they stand in an address.
+        ("/\t/evil.example.com/", "/"),
+        ("/\n/evil.example.com/", "/"),
+        ("/\r/evil.example.com/", "/"),
+        ("/images\r\nSet-Cookie: tagboat=mine", "/"),
+        ("evil", "/"),
+        ("", "/"),
+    ],
+)
+async def test_logging_in_leads_to_a_page_of_this_server(tmp_path: Path, target: str, leads: str) -> None:
+    async with door(tmp_path, "dashboard_token: {env: TOKEN}") as here, aiohttp.ClientSession() as session:
+        fields = {"token": TOKEN, "next": target}
+        url = f"http://127.0.0.1:{here.port}/login"
+        async with session.post(url, data=fields, allow_redirects=False) as answer:
+            assert (answer.status, answer.headers.get("Location")) == (303, leads)
