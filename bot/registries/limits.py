@@ -30,6 +30,8 @@ _TRY_AGAIN = frozenset({408, 425, TOO_MANY, 500, 502, 503, 504})
 _A_YEAR = 366 * 86400.0
 _SPARED = 20
 _WINDOW = 3600  # seconds, for a host that names none
+_LONGEST_WINDOW = 86400
+_DIGITS = 12  # of a number in a header
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +200,7 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
         return None
     text = text.strip()
     if text.isascii() and text.isdigit():
-        seconds = float(text[:12])
+        seconds = float(text[:_DIGITS])
         # Docker Hub's X-Retry-After is a moment, in seconds since 1970.
         return max(0.0, seconds - now) if seconds > 1_000_000_000 else seconds
     try:
@@ -208,7 +210,8 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
 
 
 def quota(headers: Mapping[str, str], now: float) -> Quota | None:
-    """Docker Hub's `ratelimit-limit: 100;w=21600` and `ratelimit-remaining: 76;w=21600`; None where absent."""
+    """Docker Hub's `ratelimit-limit: 100;w=21600` and `ratelimit-remaining: 76;w=21600`; None where absent. A window is a day at
+    most: what a host says by mistake is over by then."""
     limit, remaining = headers.get("ratelimit-limit"), headers.get("ratelimit-remaining")
     if limit is None or remaining is None:
         return None
@@ -216,5 +219,6 @@ def quota(headers: Mapping[str, str], now: float) -> Quota | None:
     left = remaining.partition(";")[0]
     if not (allowed.strip().isdecimal() and left.strip().isdecimal()):
         return None
-    seconds = int(window) if window.strip().isdecimal() else None
-    return Quota(int(allowed), int(left), seconds, datetime.fromtimestamp(now, UTC))
+    window = window.strip()
+    seconds = min(int(window[:_DIGITS]), _LONGEST_WINDOW) if window.isdecimal() else None
+    return Quota(int(allowed.strip()[:_DIGITS]), int(left.strip()[:_DIGITS]), seconds, datetime.fromtimestamp(now, UTC))

@@ -63,6 +63,9 @@ def test_a_pause_beyond_reason_is_said_in_years_at_most(text: str) -> None:
         ({"ratelimit-limit": "100;w=21600", "ratelimit-remaining": "76;w=21600"}, (100, 76, 21600)),
         ({"ratelimit-limit": "100", "ratelimit-remaining": "0"}, (100, 0, None)),
         ({"ratelimit-limit": "100;w=21600"}, None),
+        # What no honest host says stops nobody for years, and no pass at all.
+        ({"ratelimit-limit": "100;w=99999999999999", "ratelimit-remaining": "0"}, (100, 0, 86400)),
+        ({"ratelimit-limit": f"{'9' * 5000};w={'9' * 5000}", "ratelimit-remaining": "9" * 5000}, (10**12 - 1, 10**12 - 1, 86400)),
         ({"ratelimit-limit": "many", "ratelimit-remaining": "few"}, None),
         ({}, None),
     ],
@@ -71,6 +74,7 @@ def test_quota(headers: dict[str, str], expected: tuple[int, int, int | None] | 
     found = quota(headers, NOW)
     assert (found and (found.limit, found.remaining, found.window)) == expected
     assert found is None or isinstance(found, Quota)
+    assert found is None or (found.objection("h.example", NOW) is not None) is (found.remaining == 0)
 
 
 @pytest.mark.parametrize(
