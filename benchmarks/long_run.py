@@ -270,7 +270,9 @@ def verdict(
     effects = {name.partition('"')[2].partition('"')[0]: int(count) for name, count in done.items() if "_effects_total" in name}
     print(f"  {passes:.0f} passes; requests " + ", ".join(f"{name} {count}" for name, count in effects.items()))
     memory, handles = 60 * slope(half, lambda one: one.memory), 60 * slope(half, lambda one: one.handles)
-    print(f"\nsecond half: memory {memory:+.3f} MiB a minute, handles {handles:+.3f} a minute")
+    a_minute = did["webhooks of pushes"] / samples[-1].at * 60
+    print(f"\nsecond half: memory {memory:+.3f} MiB a minute ({memory * 2**20 / max(a_minute, 1):+.0f} bytes a push at", end=" ")
+    print(f"{a_minute:.0f} a minute), handles {handles:+.3f} a minute")
     threads, clones = 60 * slope(half, lambda one: one.threads), 60 * slope(half, lambda one: one.clones) / 2**20
     print(f"threads {threads:+.3f} a minute, clones {clones:+.3f} MiB a minute")
     print("\n| table | rows | new rows | bytes a new row |\n|---|---|---|---|")

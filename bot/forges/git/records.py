@@ -11,6 +11,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from sys import intern
 from typing import Any, Literal
 
 from bot.forges.base import ForgeError, Standing
@@ -142,11 +143,14 @@ def load(data: bytes, ref: str) -> RequestRecord:
         if plain.pop("version") != _VERSION:
             raise ForgeError(f"{ref} was written by a newer Tagboat")
         plain["labels"] = tuple(str(label) for label in plain["labels"])
-        plain["files"] = tuple((str(path), str(mode), str(oid)) for path, mode, oid in plain["files"])
-        plain["targets"] = tuple((str(file), str(image), str(old), str(new)) for file, image, old, new in plain["targets"])
+        plain["files"] = tuple((intern(str(path)), intern(str(mode)), str(oid)) for path, mode, oid in plain["files"])
+        plain["targets"] = tuple(
+            (intern(str(file)), intern(str(image)), str(old), str(new)) for file, image, old, new in plain["targets"]
+        )
         for key in ("created_at", "ended_at"):
             plain[key] = datetime.fromisoformat(plain[key]) if plain[key] else None
-        record = RequestRecord(**plain)
+        # Many records are kept, and those of a branch repeat each other.
+        record = RequestRecord(**plain | {name: intern(plain[name]) for name in ("branch", "base", "stream", "state")})
         _check(record, ref)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, BadAddress) as error:
         raise ForgeError(f"{ref} is not a record that Tagboat wrote ({type(error).__name__}); delete or repair it") from None
