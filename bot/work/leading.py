@@ -18,7 +18,12 @@ log = structlog.get_logger(__name__)
 
 _SECONDS = 10
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.03, 0.5  # seconds between two questions for a turn
+_PATIENCE = 120.0  # seconds for which a turn is waited for: whoever has it may hang
 _LEADER = 7_245_003  # an advisory lock of ours
+
+# A machine that is gone without a word keeps its locks until PostgreSQL asks for it: by itself after two hours, so in 30 seconds.
+_WATCH = """SELECT set_config('tcp_keepalives_' || name, seconds, false)
+FROM (VALUES ('idle', '15'), ('interval', '5'), ('count', '3')) AS row (name, seconds)"""
 
 
 class Leadership:
@@ -42,7 +47,7 @@ class Leadership:
 
     async def _claim(self) -> None:
         if self._connection is None:
-            self._connection = await AsyncConnection.connect(self._conninfo, autocommit=True, connect_timeout=_SECONDS)
+            self._connection = await _connected(self._conninfo, "tagboat leading")
         if self._leads:
             await self._connection.execute("SELECT 1")
             return
@@ -66,8 +71,9 @@ class Turns:
             ...
 
     One connection holds all the turns of a process, however long they take, and a process that dies loses its connection: what it
-    did is at once the turn of another. Where the database cannot be asked, everybody goes ahead: twice is better than never. Two
-    in one process may not want the same turn at the same time: to PostgreSQL they are one.
+    did is at once the turn of another. Where the database cannot be asked, or a turn does not come within two minutes, everybody
+    goes ahead: twice is better than never. Two in one process may not want the same turn at the same time: to PostgreSQL they are
+    one.
     """
 
     def __init__(self, url: str) -> None:
@@ -79,11 +85,12 @@ class Turns:
     async def turn(self, name: str) -> AsyncIterator[None]:
         """Wait for the turn, and have it."""
         number = int.from_bytes(blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest(), signed=True)
-        pause = _FIRST_PAUSE
+        pause, waited = _FIRST_PAUSE, 0.0
         held: bool | None = False
         try:
-            while (held := await self._ask("pg_try_advisory_lock", number)) is False:
+            while (held := await self._ask("pg_try_advisory_lock", number)) is False and waited < _PATIENCE:
                 await asyncio.sleep(pause)
+                waited += pause
                 pause = min(2 * pause, _LONGEST_PAUSE)
             yield
         finally:
@@ -102,9 +109,7 @@ class Turns:
         try:
             async with self._connecting:
                 if self._connection is None or self._connection.closed:
-                    self._connection = await AsyncConnection.connect(
-                        self._conninfo, autocommit=True, connect_timeout=_SECONDS, application_name="tagboat turns"
-                    )
+                    self._connection = await _connected(self._conninfo, "tagboat turns")
             async with asyncio.timeout(_SECONDS):
                 row = await (await self._connection.execute(f"SELECT {function}(%s)", (number,))).fetchone()
                 return bool(row and row[0])
@@ -112,3 +117,15 @@ class Turns:
             log.warning("turns cannot be asked for", why=type(error).__name__)
             await self.close()
             return None
+
+
+async def _connected(url: str, name: str) -> AsyncConnection:
+    """A connection whose other end is looked after."""
+    connection = await AsyncConnection.connect(url, autocommit=True, connect_timeout=_SECONDS, application_name=name)
+    try:
+        async with asyncio.timeout(_SECONDS):
+            await connection.execute(_WATCH)
+    except BaseException:
+        await connection.close()
+        raise
+    return connection

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -20,6 +21,7 @@ from bot.state.hints import Hint
 from bot.state.ledger import Ledger
 from bot.state.notebook import Notebook
 from bot.state.shelf import Shelf
+from bot.work import leading
 from bot.work.leading import Turns
 
 ROOT = Path(__file__).parents[3]
@@ -172,6 +174,42 @@ async def test_who_gives_up_waiting_keeps_no_turn(database: str) -> None:
         await _have(two)
     await one.close()
     await two.close()
+
+
+async def test_a_worker_that_hangs_while_it_reads_holds_up_nobody_for_ever(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leading, "_PATIENCE", 1.0)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", HOLDER, database, "an image", cwd=ROOT, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert await process.stdout.readline() == b"mine\n"
+    process.send_signal(signal.SIGSTOP)
+    turns = Turns(database)
+    try:
+        async with asyncio.timeout(10):
+            await _have(turns)
+            await _have(turns)
+    finally:
+        await turns.close()
+        process.kill()
+        await process.wait()
+
+
+async def test_a_machine_that_is_gone_without_a_word_is_found_out_within_a_minute(database: str) -> None:
+    """PostgreSQL asks whether the other side of a connection is there; by itself it does after two hours."""
+    turns, leadership = Turns(database), leading.Leadership(database)
+    await _have(turns)
+    await leadership()
+    for holder in (turns, leadership):
+        assert holder._connection is not None
+        found = await holder._connection.execute(
+            "SELECT sum(setting::int * CASE name WHEN 'tcp_keepalives_interval' THEN current_setting('tcp_keepalives_count')::int"
+            " ELSE 1 END) FROM pg_settings WHERE name IN ('tcp_keepalives_idle', 'tcp_keepalives_interval')"
+        )
+        assert 0 < (await found.fetchone() or (0,))[0] <= 60
+        await holder.close()
 
 
 async def _have(turns: Turns) -> None:
