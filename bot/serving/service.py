@@ -129,8 +129,9 @@ class Service:
         return ended
 
     async def ask(self, repository: str, why: str) -> None:
-        """Have a repository (its key) looked at. One that is not ours is not. Raises LedgerError where it cannot be noted."""
-        if repository in self.berths:
+        """Have a repository (its key) looked at. One that is not ours is not; one that only another process has found so far is.
+        Raises LedgerError where it cannot be noted."""
+        if repository in self.berths or (self.shelf.is_shared and await self.shelf.knows(repository)):
             await self.work.ask(repository, why)
 
     async def depth(self) -> int:
@@ -180,9 +181,19 @@ class Service:
 
     async def _berth(self, repository: str) -> Berth | None:
         """The repository; one that this process does not know of yet may have been found by another."""
-        if repository not in self.berths and self._refreshed is not None and self.app.clock() - self._refreshed > _UNKNOWN:
-            await self.refresh()
+        if repository not in self.berths and self._refreshed is not None:
+            if self.app.clock() - self._refreshed > _UNKNOWN:
+                await self.refresh()
+            elif self.shelf.is_shared:
+                await self._put_off(repository, self._refreshed + _UNKNOWN)
         return self.berths.get(repository)
+
+    async def _put_off(self, repository: str, until: datetime) -> None:
+        """Have a repository looked at once the forges may be asked again for what there is."""
+        try:
+            await self.shelf.set_look(repository, until, "not known before", 0)
+        except LedgerError as error:
+            log.error("a repository that is not known yet is left to the timer", reason=str(error))
 
     async def _note(self, repository: str, berth: Berth, report: Report) -> None:
         """Write down what a pass found, and tell people. Raises LedgerError."""

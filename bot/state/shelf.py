@@ -139,6 +139,12 @@ class Shelf:
             query = select(_looks.c.quiet).where(_looks.c.repository == repository)
             return (await connection.execute(query)).scalar_one_or_none() or 0
 
+    async def knows(self, repository: str) -> bool:
+        """Whether a repository has a next look: one that some process has found."""
+        async with self._ledger.reading() as connection:
+            query = select(_looks.c.due).where(_looks.c.repository == repository)
+            return (await connection.execute(query)).scalar_one_or_none() is not None
+
     async def set_look(self, repository: str, due: datetime, why: str, quiet: int) -> None:
         """The next look of a repository."""
         row = {"due": due.timestamp(), "why": why, "quiet": quiet}

@@ -147,6 +147,27 @@ async def test_of_two_processes_one_keeps_the_time_and_the_other_takes_it_over(d
     await two.close()
 
 
+async def test_what_another_process_found_is_not_lost_by_one_that_does_not_know_it_yet(world: World, database: str) -> None:
+    async with service(world, database) as running:
+        await passed(running)
+        (key,) = running.berths
+        found = running.berths.pop(key)  # it was added a moment ago, and only the other one has heard of it
+        await running.ask(key, "a push")
+        await running.work.idle()
+        now = running.app.clock()
+        assert now < (await running.shelf.looks())[key] <= now + timedelta(minutes=1)
+        assert key not in running.berths, "forges are not asked for their repositories all the time"
+        assert running._refreshed is not None
+        running._refreshed -= timedelta(minutes=2)
+        await running.ask(key, "a push")
+        await running.work.idle()
+        assert running.berths.keys() == {key}
+        assert running.berths[key].name == found.name
+        assert (await running.shelf.looks())[key] > now + timedelta(minutes=30), "it was looked at"
+        await running.ask("git:nobody/knows", "a push")
+        assert await running.depth() == 0
+
+
 async def test_a_pass_that_could_not_look_keeps_what_was_known_and_says_so(tmp_path: Path, world: World) -> None:
     async with service(world, f"sqlite:///{tmp_path}/t.db") as running:
         await passed(running)
