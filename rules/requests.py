@@ -44,6 +44,7 @@ class PullRequest:
     landed: str | None = None  # the commit on the base, for state "merged"
     record: Record | None = None
     readiness: Readiness | None = None  # open requests only; None: could not be read
+    auto_merge_by: str = ""  # without readiness: who switched the forge's own auto-merge on, if it is
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,8 +131,10 @@ class Lander:
         """What has landed in this round, was written anew, or is closed: there is no auto-merge left to take off."""
         heads = {one.request.number: one.request.head for one in candidates}
         ended = {action.request.number for action in self.decided.actions if isinstance(action, Close)}
-        anew = {one.number for one in self.decided.seen.look.requests if heads.get(one.number, one.head) != one.head}
-        return ended | anew | self.hands.rewritten | self._landed
+        looked = self.decided.seen.look.requests
+        anew = {one.number for one in looked if heads.get(one.number, one.head) != one.head}
+        failed = {one.number for one in looked if f"!{one.number}" in self.hands.failed}
+        return (ended | anew | self.hands.rewritten) - failed | self._landed
 
     async def _is_on_its_way(self, verdict: Verdict, facts: Facts) -> bool:
         """Whether all that is missing are its checks, and something was heard of them, or its branch was written, lately."""

@@ -127,6 +127,7 @@ class Native:
 async def take_back(hands: Hands, memory: Memory, requests: Iterable[PullRequest]) -> None:
     """Switch the forge's own auto-merge off on requests that were left to it. May raise LedgerError."""
     what = f"{HOSTS[hands.forge.kind]}'s own auto-merge"
+    reason, taken = f"{what} was taken off it: what it was left to that for does not hold any more", list[PullRequest]()
     for request in requests:
         where, title, url = f"!{request.number}", request.title, request.url
         if hands.observe:
@@ -137,11 +138,13 @@ async def take_back(hands: Hands, memory: Memory, requests: Iterable[PullRequest
         except ForgeError as error:
             hands.report.add("trouble", where, f"{what} could not be taken off: {error}", title=title, url=url)
             continue
-        key, reason = _key(hands.forge, request), f"{what} was taken off it: what it was left to that for does not hold any more"
+        key = _key(hands.forge, request)
         memory.compared.pop(key, None)
         memory.noted.pop(key, None)
         hands.report.add("left", where, reason, title=title, url=url)
-        await hands.remember("auto", request, {"title": title, "reason": reason, "on": False, "head": request.head})
+        taken.append(request)
+    for request in taken:  # after the last is off: a ledger in trouble leaves none of them on
+        await hands.remember("auto", request, {"title": request.title, "reason": reason, "on": False, "head": request.head})
 
 
 async def landed_meanwhile(hands: Hands, memory: Memory, requests: Iterable[PullRequest]) -> None:

@@ -38,7 +38,8 @@ _LOOKING = frozenset({"ci_must_pass", "checking", "unchecked", "preparing", "app
 def is_left(request: PullRequest, login: str) -> bool:
     """Whether an open request is left to the forge's own auto-merge in our name (`login`)."""
     ready = request.readiness
-    return request.state == "open" and ready is not None and ready.auto_merge and bool(login) and ready.auto_merge_by == login
+    by = request.auto_merge_by if ready is None else ready.auto_merge_by if ready.auto_merge else ""
+    return request.state == "open" and bool(login) and by == login
 
 
 def only_checks_missing(facts: Facts, rule: Automerge, *, left: bool = False) -> bool:

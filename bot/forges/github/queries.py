@@ -134,7 +134,8 @@ def _one_by_one(numbers: Sequence[Sequence[int]], others: Sequence[int]) -> list
         for at, some in enumerate(numbers)
         for number in some
     ]
-    return [*known, *(f"    other_{number}: pullRequest(number: {number}) {{ ...Details }}" for number in others)]
+    auto = "autoMergeRequest { enabledBy { __typename login } }"
+    return [*known, *(f"    other_{number}: pullRequest(number: {number}) {{ ...Details {auto} }}" for number in others)]
 
 
 def _ended(after: str) -> str:

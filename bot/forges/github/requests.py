@@ -48,6 +48,7 @@ def request_of(node: Json, place: Place, demands: Protection | None, *, complete
         landed=(node.get("mergeCommit") or {}).get("oid"),
         record=record_of(body),
         readiness=ready,
+        auto_merge_by=login((node.get("autoMergeRequest") or {}).get("enabledBy")) if ready is None else "",
     )
 
 

@@ -124,6 +124,7 @@ def request_of(row: Json, us: Us) -> PullRequest:
         closed_by_us=state == "closed" and (row.get("closed_by") or {}).get("username") == us.login,
         landed=landed(row),
         record=record_of(body),
+        auto_merge_by=str((row.get("merge_user") or {}).get("username") or "") if row.get("merge_when_pipeline_succeeds") else "",
     )
 
 
