@@ -74,7 +74,8 @@ class Notebook:
                 await connection.execute(self._ledger.insert_new(_deliveries), rows)
             if marks := [{"image": image, "since": at} for image in sorted({hint.image for hint in fresh if hint.image})]:
                 mark = self._ledger.insert(_stale)
-                newest = mark.on_conflict_do_update(index_elements=["image"], set_={"since": mark.excluded.since})
+                since = mark.excluded.since
+                newest = mark.on_conflict_do_update(index_elements=["image"], set_={"since": since}, where=_stale.c.since < since)
                 await connection.execute(newest, marks)
         return fresh
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from bot.registries.base import RegistryError
@@ -118,6 +119,22 @@ async def test_an_image_with_news_is_read_once_more_and_no_other(database: str) 
         found = await asyncio.gather(one.listed(hour_ago()), two.listed(hour_ago()))
     assert registry.read == {image: 2 if image == IMAGES[3] else 1 for image in IMAGES}
     assert [tags[3] for tags in found] == [("1.0.0", "1.0.2")] * 2
+
+
+async def test_news_that_are_written_down_late_take_nothing_from_those_that_came_after_them(database: str) -> None:
+    """The later of two that are written at the same time goes by the later moment, whichever ends first."""
+    ledger = await Ledger.open(database)
+    notebook = await Notebook.open(ledger)
+    async with await psycopg.AsyncConnection.connect(database) as other:
+        later = datetime.now(UTC).timestamp() + 5
+        await other.execute("INSERT INTO stale VALUES (%s, %s)", (IMAGES[0], later))
+        taking = asyncio.create_task(notebook.take([Hint("image", "pushed", image=IMAGES[0])], datetime.now(UTC)))
+        await asyncio.sleep(0.3)
+        assert not taking.done()
+        await other.commit()
+        await taking
+    assert (await notebook.stale([IMAGES[0]]))[IMAGES[0]].timestamp() == pytest.approx(later, abs=0.01)
+    await ledger.close()
 
 
 async def test_a_worker_that_is_killed_while_it_reads_holds_up_nobody(database: str) -> None:
