@@ -1,4 +1,4 @@
-"""What is left to GitHub's own auto-merge is taken back in trouble too: no ledger, a closing that fails, a base that is dropped."""
+"""What is left to GitHub's own auto-merge is taken back in trouble too: no ledger, a failed closing, a dropped base."""
 
 from __future__ import annotations
 
