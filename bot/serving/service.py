@@ -243,7 +243,7 @@ class Service:
             now = self.app.clock()
             try:
                 await self.app.ledger.forget(now - _HISTORY)
-                await self.notebook.tidy(now)
+                await self.notebook.tidy(now, self.app.settings.scan_every)
                 await self.shelf.tidy(now)
             except LedgerError as error:
                 log.error("the ledger is not tidied", why=str(error))

@@ -133,10 +133,12 @@ class Notebook:
         async with self._ledger.writing() as connection:
             await connection.execute(delete(_told).where(_told.c.repository == repository, _told.c.subject == subject))
 
-    async def tidy(self, now: datetime) -> None:
-        """Drop deliveries that will not come again."""
+    async def tidy(self, now: datetime, every: timedelta) -> None:
+        """Drop deliveries that will not come again, and marks that tell nothing: what is older than looks are apart (`every`) no
+        pass believes anyway."""
         async with self._ledger.writing() as connection:
             await connection.execute(delete(_deliveries).where(_deliveries.c.at < (now - KEPT).timestamp()))
+            await connection.execute(delete(_stale).where(_stale.c.since < (now - max(every, KEPT)).timestamp()))
 
     async def _clock(self, connection: AsyncConnection, now: datetime) -> float:
         """The moment by the clock that all who share the database go by."""

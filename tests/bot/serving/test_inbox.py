@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest_asyncio
@@ -86,3 +86,18 @@ async def test_stopping_waits_for_what_is_being_written(desk: Desk) -> None:
     async with asyncio.timeout(1):
         assert await asyncio.gather(*taking) == [1, 1]
     assert desk.asked == ["github:acme/app-1", "github:acme/app-2"]
+
+
+async def test_what_no_pass_goes_by_any_more_is_dropped(desk: Desk) -> None:
+    """A registry tells of every image that is pushed, also where none of them stands anywhere."""
+    begun = datetime(2026, 11, 20, tzinfo=UTC)
+    for day in range(6):
+        news = Hint("image", "pushed", image=f"reg.example.com/branch-{day}", delivery=f"delivery-{day}")
+        await Notebook.take(desk.notebook, [news], begun + timedelta(days=day))
+    names = [f"reg.example.com/branch-{day}" for day in range(6)]
+    await desk.notebook.tidy(begun + timedelta(days=6), timedelta(days=4))
+    assert sorted(await desk.notebook.stale(names)) == names[2:], "looks are four days apart: so long a mark counts"
+    await desk.notebook.tidy(begun + timedelta(days=6), timedelta(hours=1))
+    assert sorted(await desk.notebook.stale(names)) == names[3:]
+    again = [Hint("repository", "a push", repository="github:acme/a", delivery=f"delivery-{day}") for day in range(6)]
+    assert len(await Notebook.take(desk.notebook, again, begun + timedelta(days=6))) == 3
