@@ -7,6 +7,7 @@ are wrong, the old ones stay, and that is said. The port stays open meanwhile: w
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 DRAIN = 20.0
+# Cycles are looked for sooner than in a command that ends soon (`bot.__main__`): in a server they would wait by the megabyte.
+_OBJECTS_BEFORE_A_LOOK = (5_000, 10, 10)
 _DOORS = 5.0  # seconds of it for answers that are under way
 _LAST = 3.0  # and to give what is not ready to others
 
@@ -47,6 +50,7 @@ def run(app: Path | None, *, doors: bool) -> int:
     """Serve with doors (`serve`) or without (`worker`). Whatever is wrong with the settings is said before anything opens."""
     from bot import logs, tracing
 
+    gc.set_threshold(*_OBJECTS_BEFORE_A_LOOK)
     logs.configure(level=logging.INFO, server=True)
     settings = checked(app, doors=doors)
     tracing.start(settings.name)
