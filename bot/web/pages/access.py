@@ -1,8 +1,9 @@
 """Who may read the pages, and who may act.
 
 With a `dashboard_token` in the settings: whoever has logged in with it. With a `trusted_proxy`: whoever it names, on its own
-connections. With neither: whoever sits at this machine may read, and nobody may act. A session is a random number with a
-signature, or the name that the proxy gives; a form carries a signature over it, which no other site knows.
+connections. With neither: whoever sits at this machine may read (not who comes through a proxy on it that says so), and nobody may
+act. A session is a random number with a signature, or the name that the proxy gives; a form carries a signature over it, which no
+other site knows.
 
 Who is known by an address of this machine has to ask for a name of this machine too. A site elsewhere can have its own name lead
 here, and then a browser on this machine would read the pages for it.
@@ -27,6 +28,7 @@ COOKIE = "tagboat"
 _DAY = 86400
 _NAME = 100  # characters of a person's name
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+)(?::\d{1,5})?\Z")
+_HANDED_ON = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
@@ -62,7 +64,7 @@ class Access:
         """Whether a request may see the pages."""
         if self.knows_people:
             return self._session(request) is not None
-        return self._local and self._asks_for_us(request)
+        return self._local and self._asks_for_us(request) and not any(name in request.headers for name in _HANDED_ON)
 
     def why_not(self, request: web.Request) -> str:
         """Why a request may not see the pages and cannot log in either, in a sentence for the person who sent it."""

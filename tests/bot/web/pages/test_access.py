@@ -231,6 +231,19 @@ async def test_a_name_that_was_made_to_lead_here_shows_nothing(tmp_path: Path, h
             assert (status == 200) or page.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [{"X_Forwarded_For": "203.0.113.9"}, {"Forwarded": "for=203.0.113.9"}, {"X_Real_IP": "203.0.113.9"}, {"Via": "1.1 caddy"}],
+)
+async def test_who_comes_through_a_proxy_does_not_sit_at_this_machine(tmp_path: Path, headers: dict[str, str]) -> None:
+    """One that stands here for webhooks hands on the pages to all the world."""
+    async with door(tmp_path, 'public_url: "https://tagboat.example.com"') as here:
+        for host in ("tagboat.example.com", "127.0.0.1:8080"):
+            status, words = await here.get(Host=host, **headers)
+            assert (status, "dashboard_token" in words) == (403, True)
+            assert (await here.get("/healthz", Host=host, **headers))[0] == 200
+
+
 async def test_nobody_at_this_machine_is_let_in_unseen_where_a_proxy_says_who_comes(tmp_path: Path) -> None:
     """What comes through the proxy without a name comes from this machine too."""
     async with door(tmp_path, f'trusted_proxy: {{addresses: ["{PROXY}"]}}') as here:
