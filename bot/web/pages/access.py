@@ -1,8 +1,8 @@
 """Who may read the pages, and who may act.
 
 With a `dashboard_token` in the settings: whoever has logged in with it. With a `trusted_proxy`: whoever it names, on its own
-connections. With neither: whoever sits at this machine may read (not who comes through a proxy on it that says so), and nobody may
-act. A session is a random number with a signature, or the name that the proxy gives; a form carries a signature over it, which no
+connections. With neither: whoever sits at this machine may read (not who comes through a proxy that says so), and nobody may act.
+A session is a random number with a signature, or the name that the proxy gives; a form carries a signature over it, which no
 other site knows.
 
 Who is known by an address of this machine has to ask for a name of this machine too. A site elsewhere can have its own name lead
