@@ -18,6 +18,7 @@ from rules import holds, rollbacks
 from rules.holds import Hold
 from rules.messages import on_branch
 from rules.plan import Action, Terms, apart, plan, pushes
+from rules.policies.base import Stood
 from rules.promotion import undisturbed
 from rules.proposals import Ground, Proposal, Source, Wishes, propose
 from rules.records import Record
@@ -67,13 +68,15 @@ async def word_of(ledger: Ledger | None, repository: str) -> Word:
 
 @dataclass(frozen=True, slots=True)
 class Decider:
-    """Works out plans for one repository, with what a pass remembers and asks."""
+    """Works out plans for one repository, with what a pass remembers and asks. `stood` is what it found to have stood in places
+    that others follow, by base."""
 
     forge: Forge
     memory: Memory
     answers: Answers
     ledger: Ledger | None
     now: datetime
+    stood: dict[str, Sequence[Stood]] = field(default_factory=dict)
 
     async def decide(self, seen: Seen) -> Decided:
         """The plan for the repository as it was seen. May raise ForgeError or LedgerError."""
@@ -96,6 +99,7 @@ class Decider:
     async def _wish(self, seen: Seen, view: View, word: Word, marker: Marker) -> Wishes:
         """What ought to be, for one base branch."""
         stood = await promoting.stood(self.ledger, self.forge.name, view, seen.config, self.now)
+        self.stood[view.base] = stood
         outcomes = await self.answers.outcomes(view.occurrences, view.unread, seen.config, view.flux, stood)
         outcomes = undisturbed(outcomes, stood, seen.config, self.now)
         stopping = held(seen, outcomes, view.base, word, self.now)

@@ -7,11 +7,10 @@ tell (a rebuild, a loop, a version that goes back) is left out of both.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bot.passes import promoting
 from bot.passes.deciding import Decided, Word, held, word_of
 from bot.reading.answering import Answers
 from bot.reading.choosing import Chooser
@@ -47,17 +46,17 @@ class Previewer:
     recorded: Recorded
     ledger: Ledger | None
     now: datetime
+    stood: Mapping[str, Sequence[Stood]]
 
     async def lines(self, config: Config) -> list[str]:
         """The difference, as lines of Markdown; none where there is none. May raise LedgerError."""
         word = await word_of(self.ledger, self.name)
         seen = self.decided.seen
         there = {view.base: view for view in seen.views}
-        stood = {view.base: await promoting.stood(self.ledger, self.name, view, seen.config, self.now) for view in seen.views}
         recalled = Recalled(self.recorded)
         chooser = Chooser(recalled, self.now, recalled if self.ledger else None, self.name)
         answers = Answers(chooser, losers=self.answers.losers, found=dict(self.answers.found))
-        current = [await self._wish(seen, view, word, stood[view.base], answers) for view in seen.views]
+        current = [await self._wish(seen, view, word, self.stood[view.base], answers) for view in seen.views]
         recalled.missing.clear()
         wanted = tuple(config.base_branches) or (seen.look.project.default_branch,)
         proposed: list[Wishes] = []
@@ -66,7 +65,7 @@ class Previewer:
                 proposed.append(Wishes(base, troubles=(Trouble("", None, "", f"the branch was {_NOT_READ}", base),)))
                 continue
             view = self._view(there[base], config)
-            proposed.append(await self._wish(replace(seen, config=config), view, word, stood[base], answers))
+            proposed.append(await self._wish(replace(seen, config=config), view, word, self.stood[base], answers))
         return preview(current, proposed, recalled.missing)
 
     def _view(self, view: View, config: Config) -> View:

@@ -22,6 +22,9 @@ _log = structlog.get_logger(__name__)
 class Reviewing(Protocol):
     """A forge that can tell a request what is wrong in the configuration that it proposes."""
 
+    @property
+    def may_review(self) -> bool: ...
+
     async def proposed_settings(self) -> list[ProposedSettings]: ...
 
     async def judge_settings(self, proposed: ProposedSettings, findings: list[str], effect: list[str] | None = None) -> None: ...
@@ -40,6 +43,11 @@ async def review(forge: Forge, terms: Terms, report: Report, previewer: Previewe
                 await forge.judge_settings(proposed, read)
     except ForgeError as error:
         report.add("trouble", "", f"a request that changes {FILE} could not be judged: {error}")
+
+
+def awaited(forge: Forge) -> bool:
+    """Whether something may have been proposed since the last pass, by what the last look told."""
+    return isinstance(forge, Reviewing) and forge.may_review
 
 
 def _read(data: bytes, terms: Terms) -> Config | list[str]:

@@ -17,7 +17,7 @@ from bot.passes.hearing import Hearing
 from bot.passes.landing import Candidate, Lander, Verdict, conflicting
 from bot.passes.native import Native, landed_meanwhile, take_back
 from bot.passes.previewing import Previewer
-from bot.passes.reviewing import review
+from bot.passes.reviewing import awaited, review
 from bot.passes.splitting import split_red
 from bot.passes.telling import told
 from bot.passes.tools import Tools
@@ -49,7 +49,7 @@ class Pass:
         self._tools = tools
         self._report = report
         self._now = tools.clock()
-        self._recorded = Recorded(tools.listings, tools.ledger)
+        self._recorded = Recorded(tools.listings, tools.ledger, False)
         sights = self._recorded if tools.ledger is not None else None
         answers = Answers(Chooser(self._recorded, self._now, sights, forge.name))
         self._decider = Decider(forge, tools.memory, answers, tools.ledger, self._now)
@@ -65,6 +65,7 @@ class Pass:
         for count in range(_ROUNDS):
             with span("look", round=count):
                 seen = await look(self._forge, tools.memory, self._terms)
+            self._recorded.keeps = self._recorded.keeps or awaited(self._forge)
             author = seen.config.commits.author
             self._forge.commit_as((author.name, author.email) if author else None, seen.config.commits.signoff)
             await landed_meanwhile(self._hands, tools.memory, seen.look.requests)
@@ -140,8 +141,8 @@ class Pass:
         decided, tools = self._decided, self._tools
         if decided is None:
             return None
-        kind, answers = self._forge.kind, self._decider.answers
-        return Previewer(self._forge.name, kind, decided, tools.memory, answers, self._recorded, tools.ledger, self._now)
+        kind, answers, stood = self._forge.kind, self._decider.answers, self._decider.stood
+        return Previewer(self._forge.name, kind, decided, tools.memory, answers, self._recorded, tools.ledger, self._now, stood)
 
     async def _show(self) -> None:
         """Tell people on each request that lands by rule how it stands, and on one that they pushed to that it is theirs."""

@@ -1,6 +1,6 @@
 """What a pass read from the registries, to be asked again without asking them.
 
-recorded = Recorded(listings)       hands everything on, and remembers the answers
+recorded = Recorded(listings)       hands everything on, and remembers the answers while `keeps` is true
 recalled = Recalled(recorded)       answers from those alone; `recalled.missing` names the images it lacked something of
 """
 
@@ -23,12 +23,13 @@ class NotRead(RegistryError):
     """Nobody has listed the image in this pass."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Recorded:
     """Listings, and the ledger's first sights, that remember what they said. Of more than half a million tags, only the last."""
 
     listings: Listings
     sights: FirstSights | None = None
+    keeps: bool = True
     listed: LRUCache[str, tuple[str, ...]] = field(default_factory=lambda: LRUCache(_TAGS_KEPT, getsizeof=lambda t: len(t) + 1))
     digests: dict[tuple[str, str], str | None] = field(default_factory=dict)
     described: dict[tuple[str, str], Description | None] = field(default_factory=dict)
@@ -41,35 +42,37 @@ class Recorded:
 
     async def tags(self, image: str, *, for_repository: str | None = None) -> tuple[str, ...]:
         found = await self.listings.tags(image, for_repository=for_repository)
-        if len(found) < _TAGS_KEPT:
+        if self.keeps and len(found) < _TAGS_KEPT:
             self.listed[canonical(image)] = found
         return found
 
     async def digest(self, image: str, reference: str, *, for_repository: str | None = None) -> str | None:
         found = await self.listings.digest(image, reference, for_repository=for_repository)
-        self.digests[canonical(image), reference] = found
+        if self.keeps:
+            self.digests[canonical(image), reference] = found
         return found
 
     async def describe(
         self, image: str, reference: str, *, for_repository: str | None = None, labels: bool = False
     ) -> Description | None:
         found = await self.listings.describe(image, reference, for_repository=for_repository, labels=labels)
-        self.described[canonical(image), reference] = found
+        if self.keeps:
+            self.described[canonical(image), reference] = found
         return found
 
     async def pushed(self, image: str, tags: Iterable[str], *, for_repository: str | None = None) -> dict[str, datetime]:
-        asked = tuple(tags)
+        asked, name = tuple(tags), canonical(image)
         found = await self.listings.pushed(image, asked, for_repository=for_repository)
-        for tag in asked:
-            self.ages[canonical(image), tag] = found.get(tag)
+        for tag in asked if self.keeps else ():
+            self.ages[name, tag] = found.get(tag)
         return found
 
     async def first_seen(self, image: str, tags: Iterable[tuple[str, str | None]], now: datetime) -> dict[str, datetime]:
-        asked = tuple(tags)
+        asked, name = tuple(tags), canonical(image)
         found = await self.sights.first_seen(image, asked, now) if self.sights else {}
-        for tag, digest in asked:
+        for tag, digest in asked if self.keeps else ():
             if tag in found:
-                self.seen[canonical(image), tag, digest] = found[tag]
+                self.seen[name, tag, digest] = found[tag]
         return found
 
 

@@ -139,6 +139,11 @@ class GitHubForge:
         """The check run `tagboat`, for an App; a plain token has none."""
         await self._do(lambda: self._talker.show(request, standing), known=False)
 
+    @property
+    def may_review(self) -> bool:
+        """Whether people's open requests moved since their configuration files were judged."""
+        return bool(self._reviewer.fresh)
+
     async def proposed_settings(self) -> Sequence[ProposedSettings]:
         """Configuration files that people's open requests would change, each head once: nothing is asked where none moved."""
         return await self._do(self._reviewer.proposed)

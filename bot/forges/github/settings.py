@@ -32,13 +32,17 @@ class Reviewer:
         self._is_app = is_app
         self._seen: dict[int, str] = {}
 
-    async def proposed(self) -> list[ProposedSettings]:
+    @property
+    def fresh(self) -> list[tuple[int, str]]:
+        """The requests of people, by number, that stand at heads which were not looked at yet."""
         place = self._place
         others = {number: head for number, (head, base) in place.others.items() if base == place.default}
         self._seen = {number: head for number, head in self._seen.items() if number in others}
         fresh = [(number, head) for number, head in sorted(others.items()) if self._seen.get(number) != head]
-        if not self._is_app or not fresh:
-            return []
+        return fresh if self._is_app else []
+
+    async def proposed(self) -> list[ProposedSettings]:
+        place, fresh = self._place, self.fresh
         found: list[ProposedSettings] = []
         for start in range(0, len(fresh), _AT_ONCE):
             some = fresh[start : start + _AT_ONCE]

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from bot.passes import running
+from bot.reading.recalling import Recorded
+from bot.state import standings
 from tests.stories.github.world import REQUIRED, World
 from tests.stories.world import DEV_LANDS, kinds, pod
 
@@ -141,6 +145,37 @@ class TestPreview:
                 propose(world, "rules: [{policy: none}]\n")
                 [_] = [report async for report in app.run_all()]
             assert first != said(world)
+
+    async def test_it_writes_nothing_into_the_ledger(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        follow = '{match: {paths: ["prod/**"]}, policy: follow, follow: {from: "dev/**"}}'
+        rules = f"rules: [{follow}]\n"
+        files = {".tagboat.yaml": rules, "dev/web.yaml": pod("HOST/acme/web:1.5.0"), "prod/web.yaml": pod("HOST/acme/web:1.4.0")}
+        noted: list[str] = []
+        note = standings.note
+
+        async def counted(ledger: Any, *args: Any, **more: Any) -> Any:
+            noted.append("")
+            return await note(ledger, *args, **more)
+
+        monkeypatch.setattr(standings, "note", counted)
+        async with World.of(tmp_path, files, {"acme/web": ["1.4.0", "1.5.0"]}) as world:
+            propose(world, rules.replace('"}}', '", soak: 24h}}'))
+            await world.run()
+            [(_, text)] = said(world)
+            assert "would be" in text
+            assert len(noted) == 1
+
+    @pytest.mark.parametrize("open_", [False, True])
+    async def test_answers_are_kept_for_it_alone(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, open_: bool) -> None:
+        made: list[Recorded] = []
+        monkeypatch.setattr(running, "Recorded", lambda *args: made.append(Recorded(*args)) or made[-1])
+        async with World.of(tmp_path, FILES, {"acme/web": ["1.4.0", "1.5.0"]}) as world:
+            if open_:
+                propose(world, "rules: [{policy: none}]\n")
+            async with world.app() as app:
+                for _ in range(2):
+                    [_] = [report async for report in app.run_all()]
+        assert [bool(one.listed) for one in made] == [open_, False]
 
     async def test_a_fork_is_told_nothing(self, tmp_path: Path) -> None:
         async with World.of(tmp_path, FILES, {"acme/web": ["1.4.0", "1.5.0"]}) as world:
