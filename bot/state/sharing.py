@@ -35,6 +35,7 @@ _PRESENT = 20.0  # seconds from one sign of life to the next; who gives none for
 _AWAY = 10.0  # seconds for which a database that could not be reached is left alone
 _PATIENCE = 5.0  # seconds for an answer of the database
 _KEPT = 2 * 86400.0  # seconds for which a row is kept that nobody uses
+_LONGEST = 86400.0  # seconds: no pause that others are told of is longer, since no restart ends it
 _TIDY = 3600.0
 _ASKS = "asks:"  # the kind of a sign of life, before the process's name
 _SAYS = "left:"  # the kind of a quota
@@ -253,7 +254,7 @@ class Shared:
 
     def _pausing(self, which: set[tuple[str, str]]) -> Iterator[_Note]:
         for key, kind in which:
-            yield key, kind, self._own.paused(key, kind), None, None, None, 0.0
+            yield key, kind, min(self._own.paused(key, kind), _LONGEST), None, None, None, 0.0
 
     def _quoting(self) -> Iterator[_Note]:
         now = self._monotonic()

@@ -266,16 +266,32 @@ async def test_a_sign_of_life_that_was_not_written_is_given_again(database: str)
     await world.close()
 
 
-async def test_a_pause_of_days_is_forgotten_when_it_is_long_over(database: str) -> None:
+async def test_a_pause_without_end_does_not_outlive_a_day_and_its_process(database: str) -> None:
+    """Of what one host says by mistake, nobody who begins anew hears for ever."""
     world = ManyProcesses(database)
-    one = await world.another()
-    one.pause(KEY, "all", 3 * 86400.0)
+    one, two = await world.another(), await world.another()
+    await two.fresh(KEY)
+    one.pause(KEY, "all", 366 * 86400.0)
     await one.fresh(KEY)
-    await world.passes(6 * 86400.0)
-    await one.fresh("another")
-    with psycopg.connect(database) as connection:
-        assert connection.execute("SELECT count(*) FROM allowances WHERE kind = 'all'").fetchone() == (0,)
+    await world.passes(1.5)
+    await two.fresh(KEY)
+    assert two.paused(KEY, "all") == pytest.approx(86400, abs=2)
+    await world.passes(86401)
+    begun = await world.another()
+    await begun.fresh(KEY)
+    assert begun.paused(KEY, "all") == two.paused(KEY, "all") == 0
+    assert await pauses(database) == 1
+    await world.passes(2 * 86400.0)
+    await (await world.another()).fresh("another")
+    assert await pauses(database) == 0
     await world.close()
+
+
+async def pauses(database: str) -> int:
+    async with await psycopg.AsyncConnection.connect(database) as connection:
+        row = await (await connection.execute("SELECT count(*) FROM allowances WHERE kind = 'all'")).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def test_both_agree() -> None:
