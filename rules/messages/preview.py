@@ -12,6 +12,7 @@ Nothing that differs gives no line. Every line is Markdown that is safe to show,
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -49,10 +50,19 @@ def _lines(now: Sequence[Wishes], then: Sequence[Wishes], unread: frozenset[str]
     before, after = _proposals(now), _proposals(then)
     gone = dict(before)
     dim = {place for place in _reasons(then) if canonical(place[3]) in unread}
+    ranks = {key: at for at, key in enumerate(before)}
+    holders: dict[_Place, list[str]] = {}
+    for key, one in before.items():
+        for place in _places(one):
+            holders.setdefault(place, []).append(key)
+    taken: set[_Place] = set()
     for key, one in after.items():
+        here = _places(one)
+        taken |= here
         # The request for the same places is the one to compare with, whatever it is called.
-        alike = sorted(gone, key=lambda each: (-len(_places(gone[each]) & _places(one)), each != key))
-        twin = alike[0] if alike and (_places(gone[alike[0]]) & _places(one) or alike[0] == key) else None
+        shared = Counter(each for place in here for each in holders.get(place, ()) if each in gone)
+        alike = {*shared, key} & gone.keys()
+        twin = min(alike, key=lambda each: (-shared[each], each != key, ranks[each]), default=None)
         old = gone.pop(twin) if twin is not None else None
         words = _differences(old, one) if old is not None else []
         doubt = "; not all of what decides it was looked at yet" if unread & {place[3] for place in _named(one)} else ""
@@ -69,8 +79,7 @@ def _lines(now: Sequence[Wishes], then: Sequence[Wishes], unread: frozenset[str]
         if key in standing:
             yield f"would be left as it is: {_title(one)}: {_text(standing[key])}"
         else:
-            moved = places & {place for other in after.values() for place in _places(other)}
-            usual = "its places are in another request" if moved else "its places are not looked at any more"
+            usual = "its places are in another request" if places & taken else "its places are not looked at any more"
             why = next((reasons[place] for place in sorted(places) if place in reasons), usual)
             yield f"would be closed: {_title(one)}: {_text(why)}"
     yield from _stays(now, reasons, dim)

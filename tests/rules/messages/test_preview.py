@@ -10,6 +10,7 @@ from hypothesis import given
 
 from rules.automerge import Automerge
 from rules.config.values import Config, Landing
+from rules.messages import preview as module
 from rules.messages.preview import preview
 from rules.proposals import Wishes
 from rules.updates import Stay, Trouble
@@ -81,3 +82,15 @@ def test_no_text_from_outside_does_anything(one: str, two: str, three: str) -> N
             for line in lines:
                 assert "\n" not in line
                 assert dangers(line.removeprefix("- ")) == []
+
+
+def test_many_requests_are_compared_in_one_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    places = module._places
+    monkeypatch.setattr(module, "_places", lambda one: asked.append("") or places(one))
+    images = [f"acme/web{at}" for at in range(60)]
+    files = {f"{image}.yaml": f"image: {image}:1.4.1\n" for image in images}
+    tags = {image: ["1.4.1", "1.4.2"] for image in images}
+    now, then = (World(files, tags, Config(rules=rules)).wishes() for rules in ((), (LANDS,)))
+    assert len(preview([now], [then], limit=100)) == 60
+    assert len(asked) <= 4 * len(images)
