@@ -170,7 +170,11 @@ class Budget:
         if not grant.taken:
             raise self.limited(grant.wait)
         if grant.wait > 0:
-            await self.clock.sleep(grant.wait)
+            try:
+                await self.clock.sleep(grant.wait)
+            except BaseException:
+                await allowances.give_back(self.key, "content", grant, count)
+                raise
         return grant
 
     def _draw(self) -> bool:

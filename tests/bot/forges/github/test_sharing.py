@@ -15,7 +15,7 @@ from bot.forges.github.wire import Wire
 from bot.registries.base import RegistryError
 from bot.registries.limits import Clock as RealClock
 from bot.registries.limits import Host, Limits
-from bot.state.allowances import Own
+from bot.state.allowances import Own, Span
 from bot.state.ledger import Ledger
 from bot.state.sharing import Shared
 from tests.bot.forges.github.test_pacing import Shop, Simulation, most_within
@@ -48,6 +48,35 @@ async def test_what_was_set_aside_and_not_used_is_there_for_the_other() -> None:
     for n in range(200):
         async with one.writing(f"nothing-{n}", 20), two.writing(f"neither-{n}", 20):
             pass
+
+
+async def test_what_was_set_aside_for_one_that_is_cancelled_while_it_waits_is_there_for_the_other() -> None:
+    """A process that stops may have many passes that wait for room."""
+    store = Own(lambda: 0.0)
+    pace = Pace(hourly=20, longest_wait=2 * 3600.0)
+
+    async def forever(seconds: float) -> None:
+        await asyncio.sleep(3600)
+
+    budget = Budget(pace, RealClock(monotonic=lambda: 0.0, sleep=forever), store, KEY)
+    await store.take(KEY, "content", 20, (Span(20, 3600.0),))
+
+    async def want() -> None:
+        async with budget.writing("a wish", 5):
+            pytest.fail("there is no room")
+
+    async def write() -> None:
+        async with budget.asking(graphql=False, write=True):
+            pytest.fail("there is no room")
+
+    for wish in (want, write):
+        task = asyncio.create_task(wish())
+        await asyncio.sleep(0.01)
+        assert not task.done()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert task.cancelled()
+        assert len(store._taken[KEY, "content"]) == 20
 
 
 async def _opened(database: str) -> tuple[Ledger, Shared]:
