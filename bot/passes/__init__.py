@@ -61,6 +61,7 @@ async def _run(forge: Forge, terms: Terms, tools: Tools, report: Report) -> None
         await running.take_back()
     except ForgeError as error:
         report.add("trouble", "", str(error))
+        await running.take_back()
     finally:
         running.settle()
     await running.publish()

@@ -63,6 +63,7 @@ class Native:
             if isinstance(outcome, Landed):
                 return outcome
             why = outcome
+            self.memory.noted.pop(_key(forge, request), None)  # another worker may have taken it back since
         if why is not None:
             return replace(decision, reason=f"{decision.reason}; {host}'s own auto-merge is not asked for: {why}")
         self.kept.add(request.number)

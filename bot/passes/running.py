@@ -55,6 +55,7 @@ class Pass:
         self._decider = Decider(forge, tools.memory, answers, tools.ledger, self._now)
         self._hands = Hands(forge, tools.ledger, report, self._now, tools.fault, tools.mode == "observe")
         self._decided: Decided | None = None
+        self._left = self._known_left
         self._verdicts: dict[int, Verdict] = {}
         self._pauses = list(_PAUSES)
         self._hearing = Hearing(self._hands, tools.ledger) if tools.ledger is not None and tools.mode != "observe" else None
@@ -88,10 +89,17 @@ class Pass:
             await self._hearing.answer(self._decided, self._verdicts)
 
     async def take_back(self) -> None:
-        """Where the rules cannot be read, or what people said: nothing stays left to the forge's own auto-merge."""
-        left = self._tools.memory.left.get((self._forge.kind, self._forge.name), ())
-        with contextlib.suppress(LedgerError):
-            await take_back(self._hands, self._tools.memory, left)
+        """Where the rules, the files, or what people said cannot be read: nothing stays left to the forge's own auto-merge. Where
+        the forge itself told nothing in this pass, nothing is tried."""
+        left = self._known_left
+        if left is not self._left:
+            with contextlib.suppress(LedgerError):
+                await take_back(self._hands, self._tools.memory, left)
+
+    @property
+    def _known_left(self) -> tuple[PullRequest, ...]:
+        """What the last look showed of what is left to the forge."""
+        return self._tools.memory.left.get((self._forge.kind, self._forge.name), ())
 
     async def _act(self, decided: Decided) -> list[Candidate] | None:
         """Carry out one plan; what may land then, None where it is worth looking again before that."""

@@ -12,7 +12,7 @@ from bot.app import App
 from bot.state.ledger import LedgerError
 from tests.stories.github.test_native import FILES, NATIVE, TAGS, left, rule
 from tests.stories.github.world import REQUIRED, World
-from tests.stories.world import pod
+from tests.stories.world import note, pod
 
 TWO = {
     ".tagboat.yaml": NATIVE,
@@ -100,3 +100,37 @@ async def test_what_is_left_on_a_base_that_is_not_looked_at_any_more_is_taken_ba
         await passes(app)
         there = {number for number in on(world) if world.pull(number).base == "release"}
         assert not there
+
+
+async def test_where_files_cannot_be_read_nothing_stays_left(tmp_path: Path) -> None:
+    async with left(tmp_path) as world, world.app() as app:
+        await passes(app)
+        assert on(world) == [1]
+        world.pull().labels.add("tagboat:disabled")
+        world.write("dev/api.yaml", pod("HOST/acme/api:2.0.0"))
+        world.github.fail("/git/trees/", status=500, times=40)
+        await passes(app)
+        assert on(world) == []
+
+
+async def test_where_github_cannot_be_asked_nothing_is_tried(tmp_path: Path) -> None:
+    async with left(tmp_path) as world, world.app() as app:
+        await passes(app)
+        world.github.take()
+        world.github.fail("Look", status=500, times=40)
+        await passes(app)
+        assert "NoAutoMerge" not in world.github.take()
+        assert on(world) == [1]
+
+
+async def test_what_another_worker_took_back_is_told_when_it_is_left_again(tmp_path: Path) -> None:
+    async with left(tmp_path) as world, world.app() as app:
+        await passes(app)
+        world.pull().labels.add("tagboat:disabled")
+        await world.run()  # the other worker
+        world.pull().labels.clear()
+        assert on(world) == []
+        await passes(app)
+        assert on(world) == [1]
+        world.check()
+        assert note(await world.run(), "landed").reason == "it was left to GitHub's own auto-merge, and has landed"
