@@ -7,6 +7,7 @@ credentials that it was read with. Whoever reads an image says so (`bot.work.lea
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 _TAGS_KEPT = 500_000  # in memory, of all lists together
+_FAILED = 30.0  # seconds for which a failure is told to others who ask
 _Key = tuple[str, str]  # image, and the scope of the credentials
 _Kept = tuple[float, tuple[str, ...]]
 
@@ -44,15 +46,15 @@ class SharedTags:
         self._others = turns
         self._lists: LRUCache[_Key, _Kept] = LRUCache(_TAGS_KEPT, getsizeof=lambda kept: len(kept[1]) + 1)
         self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
-        self._failures: dict[tuple[str, str], tuple[float, RegistryError]] = {}
+        self._failures: dict[tuple[str, str], tuple[float, float, RegistryError]] = {}  # begun, and ended by our clock
 
     async def tags(self, image: str, for_repository: str | None, since: float) -> tuple[str, ...]:
         """Every tag of an image, read after `since` by anybody. Raises RegistryError."""
         key = self._key(image, for_repository)
         async with self._turns.setdefault(key, asyncio.Lock()):
             failed = self._failures.get(key)
-            if failed is not None and failed[0] >= since:
-                raise type(failed[1])(*failed[1].args) from failed[1]
+            if failed is not None and failed[0] >= since and time.monotonic() - failed[1] < _FAILED:
+                raise type(failed[2])(*failed[2].args) from failed[2]
             found = self._lists.get(key)
             if found is not None and found[0] >= since:
                 return found[1]
@@ -91,7 +93,7 @@ class SharedTags:
             # Nothing that this process read before: whether it is as new as what it is kept as could not be told.
             tags = await self._registries.tags(image, for_repository=for_repository, no_older_than=float("inf"))
         except RegistryError as error:
-            self._failures[key] = begun, error
+            self._failures[key] = begun, time.monotonic(), error
             raise
         self._failures.pop(key, None)
         self._remember(key, (begun, tags))

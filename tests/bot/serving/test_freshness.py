@@ -17,6 +17,7 @@ import psycopg
 import pytest
 
 from bot.registries.base import RegistryError
+from bot.serving import freshness
 from bot.serving.freshness import FreshListings, SharedTags
 from bot.state.hints import Hint
 from bot.state.ledger import Ledger
@@ -170,6 +171,22 @@ async def test_a_failure_is_told_to_all_who_asked_and_asked_again_by_the_next_wo
         registry.failing.clear()
         async with asyncio.timeout(10):
             assert await two.shared.tags(IMAGES[0], None, since) == ("1.0.0", "1.0.2")
+
+
+async def test_a_registry_that_is_back_is_asked_again_soon(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has a repository looked at again does not hear for an hour what was wrong once."""
+    monkeypatch.setattr(freshness, "_FAILED", 0.3)
+    registry = SlowRegistry(failing={IMAGES[0]})
+    registry.gate.set()
+    async with machines(database, registry, 1) as (one,):
+        since = datetime.now(UTC).timestamp() - 3600
+        for _ in range(3):
+            with pytest.raises(RegistryError, match="503"):
+                await one.shared.tags(IMAGES[0], None, since)
+        assert registry.read[IMAGES[0]] == 1, "those who come about then are told the same"
+        registry.failing.clear()
+        await asyncio.sleep(0.4)
+        assert await one.shared.tags(IMAGES[0], None, since) == ("1.0.0", "1.0.2")
 
 
 async def test_without_the_database_everybody_goes_ahead() -> None:
