@@ -60,10 +60,10 @@ async def answer(request: web.Request, service: Service) -> tuple[HTTPStatus, st
     try:
         for berth, health in found:
             await orders.report(service.app.ledger, berth.name, health)
+        for key in dict.fromkeys(berth.key for berth, _ in found):
+            await service.ask(key, "a report of health")
     except LedgerError:
         return HTTPStatus.SERVICE_UNAVAILABLE, "it could not be written down; send it again"
-    for key in dict.fromkeys(berth.key for berth, _ in found):
-        await service.ask(key, "a report of health")
     return HTTPStatus.ACCEPTED, f"{len(found)} report{'' if len(found) == 1 else 's'}"
 
 

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from bot.settings.secrets import Secret
 from bot.state import orders
-from bot.state.ledger import Ledger
+from bot.state.ledger import Ledger, LedgerError
 from bot.web import health
 from rules.rollbacks import Health
 from tests.servers.memory_forge import NOON
@@ -32,6 +32,7 @@ class Door:
     url: str
     ledger: Ledger
     asked: list[str] = field(default_factory=list)
+    is_away: bool = False
 
     async def post(self, payload: object, token: str = TOKEN) -> tuple[int, str]:
         data = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
@@ -50,6 +51,8 @@ async def served(token: str | None = TOKEN) -> AsyncIterator[Door]:
     berth = SimpleNamespace(name=NAME, key=f"github:{NAME}")
 
     async def ask(key: str, why: str) -> None:
+        if door.is_away:
+            raise LedgerError("the queue cannot be written")
         door.asked.append(key)
 
     settings = SimpleNamespace(dashboard_token=Secret(token) if token else None)
@@ -121,3 +124,12 @@ async def test_who_is_believed() -> None:
 async def test_without_a_token_in_the_settings_nobody_is() -> None:
     async with served(None) as door:
         assert [(await door.post(REPORT, token))[0] for token in ("", TOKEN)] == [401, 401]
+
+
+async def test_where_no_look_can_be_asked_for_the_sender_comes_again() -> None:
+    async with served() as door:
+        door.is_away = True
+        assert (await door.post(REPORT))[0] == 503
+        door.is_away = False
+        assert (await door.post(REPORT))[0] == 202
+        assert door.asked == [f"github:{NAME}"]
