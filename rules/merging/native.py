@@ -29,6 +29,9 @@ GATES = (
 )  # fmt: skip
 """Keys of a rule that, at another value than their default, are a gate of ours that can shut again: no forge knows of them."""
 
+OWN_CHECKS = frozenset({"tagboat", "tagboat settings"})
+"""What our own check runs are called, also where none has reported yet: that may be just what comes next."""
+
 _DEFAULTS = {field.name: getattr(Automerge(), field.name) for field in fields(Automerge)}
 _WAITED_FOR = frozenset({"checks", "forge"})
 _RUNNING = frozenset({"ci_still_running"})
@@ -112,7 +115,7 @@ def _of_the_forge(facts: Facts) -> str | None:
         return "the base branch is not protected"
     if facts.platform == "gitlab":
         return None if demands.pipelines_must_succeed else "the project does not want its pipelines to succeed"
-    ours = {check.name for check in facts.readiness.checks if is_own(check, facts.login)}
+    ours = OWN_CHECKS | {check.name for check in facts.readiness.checks if is_own(check, facts.login)}
     if any(wanted.name in ours for wanted in demands.required_checks):
         return "a check of ours is required, and GitHub would count it"
     return None if demands.required_checks else "the base branch requires no check"

@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.forges.base import OWN_CHECK, OWN_SETTINGS
 from rules import freezes
 from rules.decide_table import read
 from rules.loops import Marking, Refusal
 from rules.merging import Block, Merge, Wait, decide
-from rules.merging.native import GATES, hindrance, only_checks_missing
+from rules.merging.native import GATES, OWN_CHECKS, hindrance, only_checks_missing
 from tests.rules.merging_rows.chance import facts_and_rule
 from tests.rules.merging_rows.row import Json, git, gitlab, run
 
@@ -75,6 +76,8 @@ FACTS = {
         "checks": [run(None), run("success", "tagboat", app="tagboat")],
         "merge_state": "BLOCKED",
     },
+    "our own check alone is required, and is not there yet": protected(required_checks=["tagboat"]) | {"checks": []},
+    "our check of settings is required, and is not there yet": protected(required_checks=["tagboat settings", "ci/test"]),
     "a person pushed": WAITING | {"branch": {"edited_by_human": True}},
     "whether a person pushed is not known": WAITING | {"branch": {"edited_by_human": None}},
     "somebody else opened it": WAITING | {"pr": {"author": "ann"}},
@@ -155,6 +158,10 @@ def test_the_repository_has_to_allow_it() -> None:
 
 def test_every_gate_stands_in_the_table() -> None:
     assert set(GATES) <= {name.partition(",")[0] for name in RULES}
+
+
+def test_our_own_checks_are_known_by_name() -> None:
+    assert {OWN_CHECK, OWN_SETTINGS} == OWN_CHECKS
 
 
 def test_an_approval_that_the_base_wants_as_well_is_no_gate_of_ours() -> None:
