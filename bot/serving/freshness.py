@@ -104,13 +104,14 @@ class SharedTags:
         return tags
 
     async def _kept(self, keys: Iterable[_Key]) -> dict[_Key, _Kept]:
-        lists = self._lists
+        wanted = set(keys)
+        held = {key: self._lists[key] for key in wanted if key in self._lists}  # they may have to make room meanwhile
         try:
-            found = await self._shelf.listings(set(keys), {key: lists[key][0] for key in set(keys) if key in lists})
+            found = await self._shelf.listings(wanted, {key: at for key, (at, _) in held.items()})
         except LedgerError as error:
             log.warning("the tag lists of the others cannot be read", why=str(error))
             return {}
-        kept = {key: (at, tags if tags is not None else lists[key][1]) for key, (at, tags) in found.items()}
+        kept = {key: (at, tags if tags is not None else held[key][1]) for key, (at, tags) in found.items()}
         for key, one in kept.items():
             self._remember(key, one)
         return kept

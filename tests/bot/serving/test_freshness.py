@@ -173,6 +173,24 @@ async def test_a_failure_is_told_to_all_who_asked_and_asked_again_by_the_next_wo
             assert await two.shared.tags(IMAGES[0], None, since) == ("1.0.0", "1.0.2")
 
 
+async def test_a_list_that_makes_room_for_others_meanwhile_is_there_all_the_same(database: str) -> None:
+    registry = SlowRegistry()
+    registry.gate.set()
+    async with machines(database, registry, 1) as (one,):
+        listings, lists = one.shared._shelf.listings, one.shared._lists
+        since = hour_ago()
+        first = await one.listed(since)
+
+        async def slow(*args: Any) -> Any:
+            found = await listings(*args)
+            lists.clear()
+            return found
+
+        one.shared._shelf.listings = slow  # type: ignore[method-assign]
+        assert await one.listed(since) == first
+    assert registry.read == dict.fromkeys(IMAGES, 1)
+
+
 async def test_a_registry_that_is_back_is_asked_again_soon(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever has a repository looked at again does not hear for an hour what was wrong once."""
     monkeypatch.setattr(freshness, "_FAILED", 0.3)
