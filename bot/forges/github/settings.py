@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from bot.forges.base import OWN_SETTINGS, Denied, ProposedSettings
+from bot.forges.base import OWN_SETTINGS, Denied, ForgeError, Limited, ProposedSettings, Unreachable
 from bot.forges.github import queries
 from bot.forges.github.place import Place, whole
 from bot.forges.github.reading import Reader
@@ -56,10 +56,22 @@ class Reviewer:
                     text = whole(blob)
                     text = (await self._reader.blobs([oid]))[oid] if text is None else text
                     found.append(ProposedSettings(number, head, text))
-                self._seen[number] = head
+                else:
+                    self._seen[number] = head
         return found
 
     async def judge(self, proposed: ProposedSettings, findings: Sequence[str], effect: Sequence[str] | None = None) -> None:
+        """Say it; what could not be said for now is proposed again by the next look."""
+        try:
+            await self._say(proposed, findings, effect)
+        except (Unreachable, Limited):
+            raise
+        except ForgeError:
+            self._seen[proposed.number] = proposed.head
+            raise
+        self._seen[proposed.number] = proposed.head
+
+    async def _say(self, proposed: ProposedSettings, findings: Sequence[str], effect: Sequence[str] | None) -> None:
         rest = self._place.rest
         if findings:
             title = f"{len(findings)} thing{'s' if len(findings) > 1 else ''} to mend in {FILE}"

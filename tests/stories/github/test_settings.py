@@ -51,6 +51,22 @@ async def test_what_is_wrong_is_said_once_for_each_head(tmp_path: Path) -> None:
         ]
 
 
+@pytest.mark.parametrize("on", ["POST /repos/{owner}/{repo}/check-runs", "GET /repos/{owner}/{repo}/commits/{ref}/check-runs"])
+async def test_what_could_not_be_said_is_said_by_the_next_pass(tmp_path: Path, on: str) -> None:
+    async with World.of(tmp_path, FILES, TAGS) as world, world.app() as app:
+        propose(world, WRONG)
+        propose(world, WRONG + "# also\n", branch="also", number=2)
+        world.github.fail(on, status=500, times=4)
+        [report] = [report async for report in app.run_all()]
+        assert report.failed
+        world.github.faults.clear()
+        for _ in range(2):
+            world.github.take()
+            [_] = [report async for report in app.run_all()]
+        assert [len(said(world, number)) for number in (1, 2)] == [1, 1]
+        assert [one for one in world.github.take() if "installation" not in one] == ["Look"]
+
+
 async def test_the_request_that_mends_a_broken_file_is_judged(tmp_path: Path) -> None:
     async with World.of(tmp_path, {**FILES, ".tagboat.yaml": WRONG}, TAGS) as world:
         propose(world, DEV_LANDS)
